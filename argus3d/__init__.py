@@ -1,0 +1,1 @@
+"""argus3d: generate, train and load Argus-3D shape generators."""

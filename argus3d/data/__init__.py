@@ -1,0 +1,1 @@
+"""Sources of shapes and what is prepared from them."""
