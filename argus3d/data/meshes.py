@@ -1,0 +1,67 @@
+"""Triangle meshes read from files, and refused where they cannot be a shape."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import trimesh
+from numpy.typing import ArrayLike, NDArray
+
+from argus3d.errors import UserError
+
+Mesh = tuple[NDArray[np.float64], NDArray[np.int64]]
+
+
+def checked_mesh(vertices: ArrayLike, faces: ArrayLike, name: str) -> Mesh:
+    """Return the mesh as float64 and int64 without unused vertices, or say what is wrong with it.
+
+    vertices : (V, 3) numbers
+    faces : (F, 3) integers in [0, V)
+    name : the id or file that an error names
+
+    Raises UserError for no faces, faces that name missing vertices, NaN or infinity, or a box of zero size.
+    """
+    v = np.asarray(vertices, dtype=np.float64).reshape(-1, 3)
+    f = np.asarray(faces, dtype=np.int64).reshape(-1, 3)
+    if len(f) == 0:
+        raise UserError(f"{name}: the mesh has no faces; leave it out, or export it as triangles.")
+    if f.min() < 0 or f.max() >= len(v):
+        raise UserError(f"{name}: a face names vertex {f.max()}, but there are only {len(v)}; export the mesh again.")
+    used, f = np.unique(f, return_inverse=True)
+    v, f = v[used], f.reshape(-1, 3)
+    if not np.isfinite(v).all():
+        raise UserError(f"{name}: the mesh has NaN or infinite coordinates; leave it out, or repair it.")
+    if np.ptp(v, axis=0).max() == 0:
+        raise UserError(f"{name}: all vertices of the mesh are one point; leave it out, or export it again.")
+    return v, f.astype(np.int64)
+
+
+def load_mesh(path: Path) -> Mesh:
+    """Read a mesh file (.obj, .ply, .off, .stl, .glb, .gltf), with the parts of a scene put together as placed.
+
+    Returns vertices (V, 3) float64 and faces (F, 3) int64 in the file's own units and axes.
+
+    Raises UserError for a file that is missing, unreadable or refused by `checked_mesh`.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} does not exist: give the path of a mesh file.")
+    return mesh_from_bytes(path.read_bytes(), path.suffix.lstrip(".").lower(), str(path))
+
+
+def mesh_from_bytes(content: bytes, file_type: str, name: str) -> Mesh:
+    """Read a mesh as `load_mesh` does, from the content of a file.
+
+    file_type : the suffix without dot, such as "obj"
+    name : the id or file that an error names
+    """
+    try:
+        # process=False keeps the vertices as written; materials would be looked for in files that are not there.
+        mesh = trimesh.load(
+            io.BytesIO(content), file_type=file_type, force="mesh", process=False, skip_materials=True
+        )
+    except Exception as error:  # each of trimesh's readers fails in its own way
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{name}: cannot be read as .{file_type} ({reason}); export the mesh again.") from error
+    if not isinstance(mesh, trimesh.Trimesh):
+        raise UserError(f"{name}: the mesh has no faces; leave it out, or export it as triangles.")
+    return checked_mesh(mesh.vertices, mesh.faces, name)
