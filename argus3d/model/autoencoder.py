@@ -1,0 +1,67 @@
+"""Stage 1: a shape to tokens and back to occupancy."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from argus3d.config import AutoencoderConfig
+from argus3d.model.coupler import Coupler, Uncoupler
+from argus3d.model.decoder import OccupancyDecoder
+from argus3d.model.encoder import PointEncoder
+from argus3d.model.quantizer import Quantizer
+
+
+class AutoencoderLosses(NamedTuple):
+    """The two terms of the quantisation loss, unweighted: codes towards latents, and latents towards codes."""
+
+    codebook: Tensor
+    commitment: Tensor
+
+
+class ShapeAutoencoder(nn.Module):
+    """Point cloud -> planes -> tokens -> planes -> occupancy.
+
+    Source: ImAM (arXiv 2303.14700) section 3.1 and Argus-3D (arXiv 2402.12225), in the form of the released model.
+    """
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = PointEncoder(config)
+        self.coupler = Coupler(config)
+        self.quantizer = Quantizer(config)
+        self.uncoupler = Uncoupler(config)
+        self.decoder = OccupancyDecoder(config)
+
+    def codes(self, points: Tensor) -> Tensor:
+        """What gets quantised: points (B, N, 3) in [-0.55, 0.55] -> (B, T, D), T row-major over the token grid."""
+        # The PointNet stays in float32: sums over cells and coordinates of a thousandth lose too much in bfloat16.
+        with torch.autocast(points.device.type, enabled=False):
+            planes = self.encoder(points)
+        return self.quantizer.project(self.coupler(planes))
+
+    def encode(self, points: Tensor) -> Tensor:
+        """points (B, N, 3) -> tokens (B, T) int64 in [0, codebook_size)."""
+        return self.quantizer.nearest(self.codes(points))
+
+    def decode(self, tokens: Tensor) -> Tensor:
+        """tokens (B, T) int64 -> planes (B, 3, C, R, R), order xz, xy, yz."""
+        return self.uncoupler(self.quantizer.lookup(tokens))
+
+    def occupancy(self, planes: Tensor, queries: Tensor) -> Tensor:
+        """planes (B, 3, C, R, R), queries (B, Q, 3) -> logits (B, Q); probability = sigmoid."""
+        return self.decoder(planes, queries)
+
+    def forward(self, points: Tensor, queries: Tensor) -> tuple[Tensor, AutoencoderLosses]:
+        """Logits (B, Q) through the quantiser with straight-through gradients, and the quantisation losses."""
+        codes = self.codes(points)
+        nearest = self.quantizer.codebook(self.quantizer.nearest(codes))
+        losses = AutoencoderLosses(F.mse_loss(nearest, codes.detach()), F.mse_loss(codes, nearest.detach()))
+        straight = codes + (nearest - codes).detach()
+        return self.occupancy(self.uncoupler(self.quantizer.expand(straight)), queries), losses
+
+    def quantization_loss(self, losses: AutoencoderLosses) -> Tensor:
+        """The released weighting: `codebook_weight` on the codebook term and 1 on the commitment term."""
+        return losses.commitment + self.config.codebook_weight * losses.codebook

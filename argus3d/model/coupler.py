@@ -1,0 +1,55 @@
+"""Three planes into one grid and back: the coupling that makes one token sequence of a tri-plane."""
+
+import torch
+from torch import Tensor, nn
+
+from argus3d.config import AutoencoderConfig
+from argus3d.model.unet import UNet
+
+
+class Coupler(nn.Module):
+    """planes (B, 3, C, R, R) -> latent (B, E, S, S), S = R / 2^down_steps. Source: ImAM section 3.1, released model."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        channels = config.plane_channels
+        self.mix = nn.Sequential(
+            nn.Conv2d(3 * channels, 3 * channels, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(3 * channels, channels, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(channels, channels, 1),
+        )  # fmt: skip
+        layers: list[nn.Module] = []
+        for step in range(config.down_steps):
+            layers += [nn.Conv2d(channels * 2**step, channels * 2 ** (step + 1), 2, stride=2), nn.ReLU()]
+        layers.append(nn.Conv2d(channels * 2**config.down_steps, config.latent_channels, 1))
+        self.down = nn.Sequential(*layers)
+
+    def forward(self, planes: Tensor) -> Tensor:
+        return self.down(self.mix(planes.flatten(1, 2)))
+
+
+class Uncoupler(nn.Module):
+    """latent (B, E, S, S) -> planes (B, 3, C, R, R), order xz, xy, yz. Source: released model."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        channels, latent = config.plane_channels, config.latent_channels
+        self.unet = UNet(latent, latent, config.unet_depth, config.unet_filters)
+        layers: list[nn.Module] = []
+        width = latent
+        for step in reversed(range(config.down_steps)):
+            layers += [nn.Upsample(scale_factor=2), nn.Conv2d(width, channels * 2**step, 3, padding=1), nn.ReLU()]
+            width = channels * 2**step
+        layers.append(nn.Conv2d(width, channels, 1))
+        self.up = nn.Sequential(*layers)
+        self.split = nn.Sequential(
+            nn.Conv2d(channels, 3 * channels, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(3 * channels, 3 * channels, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(3 * channels, 3 * channels, 1),
+        )  # fmt: skip
+        self.plane_unet = UNet(channels, channels, config.unet_depth, config.unet_filters)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        joined = self.split(self.up(self.unet(latent)))  # (B, 3C, R, R)
+        planes = self.plane_unet(torch.cat(joined.chunk(3, 1)))  # one pass: the three planes share the weights
+        return torch.stack(planes.chunk(3), 1)
