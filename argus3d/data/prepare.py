@@ -26,8 +26,8 @@ BOX = 0.55  # queries cover [-0.55, 0.55]^3
 class PrepareConfig:
     """How many points of which kind; part of the manifest, so that other settings never mix in one folder."""
 
-    surface_points: int = 8192
-    uniform_points: int = 16384
+    surface_points: int = 6144
+    uniform_points: int = 12288
     near_points: int = 8192
     near_sigmas: tuple[float, ...] = (0.02, 0.04)
     seed: int = 0
@@ -107,17 +107,19 @@ def _write_samples(catalogue: Catalogue, target: Path, config: PrepareConfig, it
     centres = points[rng.integers(len(points), size=config.near_points)]
     near = np.clip(centres + sigma * rng.standard_normal((config.near_points, 3)), -BOX, BOX).astype(np.float16)
     # Occupancy belongs to the stored, rounded points.
-    inside = solid.contains(uniform.astype(np.float64))
+    found = solid.examine(uniform.astype(np.float64)) if isinstance(solid, MeshSolid) else None
+    inside = found.inside if found else solid.contains(uniform.astype(np.float64))
     if not inside.any():
         raise UserError(f"{item.id}: no sampled point lies inside the shape; it is too thin to model, leave it out.")
     near_inside = solid.contains(near.astype(np.float64))
     _save(target / "pointcloud.npz", points=points.astype(np.float16), normals=normals.astype(np.float16))
     _save(target / "points.npz", points=uniform, occupancies=np.packbits(inside))
     _save(target / "points_near.npz", points=near, occupancies=np.packbits(near_inside))
-    record: dict[str, Any] = {"inside": round(float(inside.mean()), 6), "disagreement": 0.0, "solidity": 1.0}
-    if isinstance(solid, MeshSolid):
-        record["disagreement"] = round(solid.disagreement(uniform.astype(np.float64)), 6)
-        record["solidity"] = round(solid.solidity(uniform[inside].astype(np.float64)), 6)
+    record: dict[str, Any] = {
+        "inside": round(float(inside.mean()), 6),
+        "disagreement": round(found.disagreement, 6) if found else 0.0,
+        "solidity": round(found.solidity, 6) if found else 1.0,
+    }
     if picture := catalogue.picture(item.id):
         write_atomically(target / "picture.png", picture)
     record["sha256"] = {name: sha256_file(target / name) for name in ("pointcloud.npz", "points.npz", "points_near.npz")}

@@ -12,6 +12,7 @@ from argus3d.errors import UserError
 # Parts thinner than this become plates of this half-thickness. 2 / 96 is more than one cell of a 64-cell grid over the
 # box of side 1.1, so a sheet of paper survives meshing; thicker parts keep their exact boundary.
 SHELL = 1 / 96
+_THIN_TESTS = 8192  # faces of a mesh on which thinness is tested
 
 
 def normalized(vertices: NDArray[np.float64], name: str) -> NDArray[np.float64]:
@@ -63,8 +64,30 @@ def _turned_inward(
 
 
 @dataclass(frozen=True)
+class Examination:
+    """What was found out about Q points: `winds` without and `inside` with thin parts, and ray `votes` in 0 .. 6."""
+
+    winds: NDArray[np.bool_]
+    inside: NDArray[np.bool_]
+    votes: NDArray[np.int64]
+
+    @property
+    def disagreement(self) -> float:
+        """Share of the points on which the answer and the majority of the six rays differ, in [0, 1]."""
+        return float((self.winds != (self.votes > 3)).mean())
+
+    @property
+    def solidity(self) -> float:
+        """Share of the inside points that owe nothing to the thickening of thin parts: 0 for sheets, 1 for solids."""
+        return float(self.winds.sum() / max(1, self.inside.sum()))
+
+
+@dataclass(frozen=True)
 class MeshSolid:
-    """A normalised mesh with an inside: where the generalised winding number exceeds 1/2, or within `SHELL` of a thin part.
+    """A normalised mesh with an inside: enclosed by it, or within `SHELL` of a part thinner than that.
+
+    Enclosed is where all six axis rays cross the oriented surface outwards once more than inwards, and, where the rays
+    disagree (at holes), where the generalised winding number exceeds 1/2.
 
     vertices : (V, 3) float64 in [-0.5, 0.5]; faces : (F, 3) int64, outward; thin : (F,) bool, faces of parts thinner
     than `SHELL`. Source: Barill et al. 2018 (fast winding numbers), through libigl.
@@ -83,39 +106,49 @@ class MeshSolid:
         scaled = normalized(np.asarray(vertices, np.float64)[used], name)
         clean, outward = oriented(scaled, compact.reshape(-1, 3), name)
         solid = cls(clean, outward, np.zeros(len(outward), bool))
-        centres, normals = clean[outward].mean(1), solid._face_normals()
-        behind, before = solid._winds(centres - SHELL * normals), solid._winds(centres + SHELL * normals)
-        return cls(clean, outward, ~behind & ~before)
+        # Faces that follow one another in a file belong to one part, so that one of them answers for a run of them.
+        run = len(outward) // _THIN_TESTS + 1
+        centres, depth = clean[outward[::run]].mean(1), SHELL * solid._face_normals()[::run]
+        thin = ~solid._winds(centres - depth)
+        thin[thin] = ~solid._winds((centres + depth)[thin])
+        return cls(clean, outward, np.repeat(thin, run)[: len(outward)])
 
     def _face_normals(self) -> NDArray[np.float64]:
         a, b, c = (self.vertices[self.faces[:, k]] for k in range(3))
         normals = np.cross(b - a, c - a)
         return normals / np.linalg.norm(normals, axis=1, keepdims=True)
 
-    def _winds(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
-        winding = igl.fast_winding_number(self.vertices, self.faces, np.ascontiguousarray(points, np.float64))
-        return np.abs(np.asarray(winding)) > 0.5
+    def _winds(self, points: NDArray[np.float64], votes: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
+        """Inside by the six rays where they agree, which is fast, and by the winding number elsewhere."""
+        votes = ray_votes(self.vertices, self.faces, points) if votes is None else votes
+        winds = votes == 6
+        split = (votes > 0) & (votes < 6)
+        if split.any():
+            asked = np.ascontiguousarray(points[split])
+            winds[split] = np.abs(np.asarray(igl.fast_winding_number(self.vertices, self.faces, asked))) > 0.5
+        return winds
 
     def contains(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
         """(Q,) bool: which of `points` (Q, 3) lie inside."""
+        return self.examine(points).inside
+
+    def examine(self, points: NDArray[np.float64]) -> "Examination":
+        """Which of `points` (Q, 3) lie inside, and how sure that is."""
         points = np.ascontiguousarray(points, np.float64)
-        inside = self._winds(points)
+        votes = ray_votes(self.vertices, self.faces, points)
+        winds = self._winds(points, votes)
+        return Examination(winds, winds | self._in_shell(points, ~winds), votes)
+
+    def _in_shell(self, points: NDArray[np.float64], asked: NDArray[np.bool_]) -> NDArray[np.bool_]:
         if not self.thin.any():
-            return inside
-        sheets = self.faces[self.thin]
+            return np.zeros(len(points), bool)
+        sheets = np.ascontiguousarray(self.faces[self.thin])
         low, high = self.vertices[sheets].min((0, 1)) - SHELL, self.vertices[sheets].max((0, 1)) + SHELL
-        near = np.flatnonzero(~inside & ((points >= low) & (points <= high)).all(1))
-        squared = igl.point_mesh_squared_distance(points[near], self.vertices, np.ascontiguousarray(sheets))[0]
-        inside[near] = np.asarray(squared) < SHELL**2
-        return inside
-
-    def solidity(self, inside_points: NDArray[np.float64]) -> float:
-        """Share of `inside_points` that the winding number alone calls inside, in [0, 1]: 0 for sheets, 1 for solids."""
-        return float(self._winds(inside_points).mean())
-
-    def disagreement(self, points: NDArray[np.float64]) -> float:
-        """Share of `points` on which the winding number and the majority of six signed rays differ, in [0, 1]."""
-        return float((self._winds(points) != (ray_votes(self.vertices, self.faces, points) > 3)).mean())
+        near = asked & ((points >= low) & (points <= high)).all(1)
+        if near.any():
+            squared = igl.point_mesh_squared_distance(np.ascontiguousarray(points[near]), self.vertices, sheets)[0]
+            near[near] = np.asarray(squared) < SHELL**2
+        return near
 
     def surface(
         self, count: int, rng: np.random.Generator
@@ -125,13 +158,15 @@ class MeshSolid:
         cumulative = np.cumsum(np.linalg.norm(np.cross(b - a, c - a), axis=1))
         normals = self._face_normals()
         kept: list[NDArray[np.float64]] = []
-        # A mesh that is one sheet inside another has little outside; ten rounds of twice the count find it if it is there.
-        for _ in range(10):
-            face = np.searchsorted(cumulative, rng.random(2 * count) * cumulative[-1], side="right")
+        draw = count + count // 4
+        # Parts inside other parts are hidden; twenty rounds find what can be seen where nearly everything is.
+        for _ in range(20):
+            face = np.searchsorted(cumulative, rng.random(draw) * cumulative[-1], side="right")
             face = np.minimum(face, len(self.faces) - 1)
-            u, v = np.sqrt(rng.random((2 * count, 1))), rng.random((2 * count, 1))
+            u, v = np.sqrt(rng.random((draw, 1))), rng.random((draw, 1))
             points = (1 - u) * a[face] + u * (1 - v) * b[face] + u * v * c[face]
-            hidden = self._winds(points + 1e-3 * normals[face]) & self._winds(points - 1e-3 * normals[face])
+            hidden = self._winds(points + 1e-3 * normals[face])
+            hidden[hidden] = self._winds((points - 1e-3 * normals[face])[hidden])
             kept.append(np.concatenate([points, normals[face]], 1)[~hidden])
             if sum(map(len, kept)) >= count:
                 break
