@@ -26,7 +26,8 @@ def checked_mesh(vertices: ArrayLike, faces: ArrayLike, name: str) -> Mesh:
     if len(f) == 0:
         raise UserError(f"{name}: the mesh has no faces; leave it out, or export it as triangles.")
     if f.min() < 0 or f.max() >= len(v):
-        raise UserError(f"{name}: a face names vertex {f.max()}, but there are only {len(v)}; export the mesh again.")
+        wrong = f.min() if f.min() < 0 else f.max()
+        raise UserError(f"{name}: a face names vertex {wrong}, but there are only {len(v)}; export the mesh again.")
     used, f = np.unique(f, return_inverse=True)
     v, f = v[used], f.reshape(-1, 3)
     if not np.isfinite(v).all():
