@@ -1,0 +1,144 @@
+"""Command line of the measurement: argus3d-eval score | doctor | table | figure."""
+
+import argparse
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from argus3d.errors import UserError
+
+REPORTS = {"table": "eval.report.tables", "figure": "eval.report.figures"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command: JSON on stdout, words on stderr; 0 done, 1 failed, 2 wrong usage."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if words and words[0] in REPORTS:
+            report: Callable[[list[str]], int | None] = importlib.import_module(REPORTS[words[0]]).main
+            return report(words[1:]) or 0
+        arguments = _parser().parse_args(words)
+        run: Callable[[argparse.Namespace], int] = arguments.run
+        return run(arguments)
+    except (UserError, ValueError, OSError) as error:
+        print(f"argus3d-eval: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="argus3d-eval", description="Measure generated shapes against reference shapes.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    source = "folder of samples, meshes or prepared data; .npy, .npz or .pt array; split part such as household-v1/test"
+    score = commands.add_parser("score", help="measure a generated set against a reference set")
+    score.add_argument("generated", help=source)
+    score.add_argument("reference", help=source)
+    score.add_argument("--protocol", default="argus3d-v1", help="a preset or a JSON file (default: %(default)s)")
+    score.add_argument("--out", type=Path, required=True, help="result JSON; the run record goes beside it")
+    score.add_argument("--data-root", type=Path, help="folder of prepared data, for splits")
+    score.add_argument("--name", help="name of the row (default: the file name of --out)")
+    score.add_argument("--count", type=int, help="draw so many shapes from each set, by hash of their ids")
+    score.add_argument("--cache", type=Path, help="folder that keeps the reference's own distances between runs")
+    score.set_defaults(run=_score)
+    doctor = commands.add_parser("doctor", help="check this installation")
+    doctor.set_defaults(run=_doctor)
+    for name, module in REPORTS.items():
+        commands.add_parser(name, help=f"see argus3d-eval {name} --help ({module})", add_help=False)
+    return parser
+
+
+def _score(arguments: argparse.Namespace) -> int:
+    from eval.clouds import draw, load_clouds
+    from eval.evaluate import evaluate_sets
+    from eval.protocol import get_protocol
+    from eval.results import run_record, write
+
+    start = time.monotonic()
+    protocol = get_protocol(arguments.protocol)
+    sets = []
+    for source in (arguments.generated, arguments.reference):
+        clouds = load_clouds(source, protocol.points, protocol.seed, arguments.data_root)
+        print(f"{source}: {len(clouds.ids)} of {clouds.asked} shapes", file=sys.stderr)
+        sets.append(clouds)
+    if arguments.count is not None:
+        sets = [draw(clouds, arguments.count, protocol.seed) for clouds in sets]
+    result = evaluate_sets(*sets, protocol, arguments.name or arguments.out.stem, arguments.cache)
+    command = f"score {arguments.generated} {arguments.reference} --protocol {arguments.protocol}"
+    write(result, run_record(time.monotonic() - start, command), arguments.out)
+    for note in result.notes:
+        print(f"note: {note}", file=sys.stderr)
+    _print_json(result.to_json())
+    return 0
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    checks = [_check(name, check) for name, check in CHECKS.items()]
+    for check in checks:
+        print(f"{'ok    ' if check['ok'] else 'BROKEN'} {check['name']}: {check['detail']}", file=sys.stderr)
+    _print_json({"checks": checks})
+    return 0 if all(check["ok"] for check in checks) else 1
+
+
+def _check(name: str, check: Callable[[], str]) -> dict[str, Any]:
+    try:
+        return {"name": name, "ok": True, "detail": check()}
+    except Exception as error:  # a broken installation can raise anything, and the doctor's task is to say what
+        return {"name": name, "ok": False, "detail": str(error) or type(error).__name__}
+
+
+def _libraries() -> str:
+    found = []
+    for name in ("numpy", "scipy", "numba", "trimesh"):
+        importlib.import_module(name)
+        found.append(f"{name} {importlib.metadata.version(name)}")
+    return ", ".join(found)
+
+
+def _threads() -> str:
+    import numba
+
+    return f"{numba.get_num_threads()} for Chamfer distances (NUMBA_NUM_THREADS sets it)"
+
+
+def _kernels() -> str:
+    import numpy as np
+
+    from eval.distances.chamfer import chamfer
+
+    a, b = np.zeros((3, 3), np.float32), np.full((2, 3), 2, np.float32)
+    if chamfer(a, b) != 24.0:
+        raise UserError(f"the Chamfer kernel gives {chamfer(a, b)} where 24 is right; reinstall numba")
+    return "compiled, and right on an example"
+
+
+def _marching_cubes() -> str:
+    installed = {dist.metadata["Name"].lower() for dist in importlib.metadata.distributions() if dist.metadata["Name"]}
+    if "mcubes" in installed:
+        raise UserError(
+            "the package 'mcubes' is installed, a namesake that overwrites PyMCubes: "
+            "pip uninstall mcubes PyMCubes, then pip install PyMCubes"
+        )
+    if "pymcubes" not in installed:
+        raise UserError("PyMCubes is missing, meshes cannot be made: pip install PyMCubes")
+    return f"PyMCubes {importlib.metadata.version('PyMCubes')}"
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    "libraries": _libraries,
+    "threads": _threads,
+    "kernels": _kernels,
+    "marching cubes": _marching_cubes,
+}
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    print(json.dumps(content, indent=1, sort_keys=True, allow_nan=False))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

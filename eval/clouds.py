@@ -1,0 +1,298 @@
+"""Sets of clouds from wherever shapes lie: samples, meshes, arrays, prepared data, splits.
+
+Each shape is drawn from a random stream of its own, (seed, id): order, count and company change no point.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from argus3d.errors import UserError
+from eval.meshes import MESH_SUFFIXES, sample_mesh_file
+from eval.splits import FOLDER, load_part
+
+ARRAY_SUFFIXES = (".npy", ".npz", ".pt")
+
+Points = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class CloudSet:
+    """Clouds of one set, with what was asked for and what could not be had.
+
+    name : what reports call the set
+    clouds : (N, P, 3) float32
+    ids : one a cloud, unique
+    categories : one a cloud, "" where unknown
+    asked : shapes the source was asked for; len(ids) + len(failed)
+    failed : (id, reason) of each shape that gave no cloud
+    """
+
+    name: str
+    clouds: Points
+    ids: tuple[str, ...]
+    categories: tuple[str, ...]
+    asked: int
+    failed: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse sets that contradict themselves."""
+        if self.clouds.ndim != 3 or self.clouds.shape[2] != 3:
+            raise ValueError(f"{self.name}: expected clouds of shape (N, P, 3), got {self.clouds.shape}")
+        if not len(self.clouds) == len(self.ids) == len(self.categories):
+            raise ValueError(
+                f"{self.name}: {len(self.clouds)} clouds, {len(self.ids)} ids, {len(self.categories)} categories"
+            )
+        if len(set(self.ids)) != len(self.ids):
+            twice = next(item for index, item in enumerate(self.ids) if item in self.ids[:index])
+            raise ValueError(f"{self.name}: id {twice!r} comes twice; ids must be unique")
+
+
+def load_clouds(source: str, points: int, seed: int, data_root: Path | None = None, name: str | None = None) -> CloudSet:
+    """Get a set of clouds.
+
+    source : a folder of samples with manifest.json, a folder of meshes (classes by sub-folder), a folder of prepared
+        data, a .npy, .npz or .pt array (N, Q, 3), or a split part such as "household-v1/test"
+    points : P; drawn by area from meshes, without replacement from stored points
+    seed : with each shape's id it decides the points
+    data_root : folder of prepared data, needed for splits only
+    name : of the set; by default `source`
+    returns : CloudSet of P points a cloud; shapes that gave none are in `failed`
+    Raises : UserError for a source that does not exist, has no shapes, or of which every shape failed
+    """
+    path = Path(source)
+    label = name or source
+    if path.is_file() and path.suffix in ARRAY_SUFFIXES:
+        return _from_array(path, points, seed, label)
+    if path.is_dir():
+        return _gather(label, _jobs_of_folder(path), points, seed)
+    if "/" in source and (FOLDER / f"{source.split('/')[0]}.json").is_file():
+        if data_root is None:
+            raise UserError(f"{source} is a split: name the folder of prepared data with --data-root")
+        return _gather(label, _jobs_of_split(source, data_root), points, seed)
+    raise UserError(
+        f"{source}: no such file, folder or split; give a folder of meshes or samples, a .npy, .npz or .pt array, "
+        "or a split part such as household-v1/test"
+    )
+
+
+def rng_of(seed: int, item: str) -> np.random.Generator:
+    """The random stream of one item."""
+    return np.random.default_rng(list(hashlib.sha256(f"{seed}:{item}".encode()).digest()))
+
+
+def draw(clouds: CloudSet, count: int, seed: int) -> CloudSet:
+    """`count` shapes of a set, chosen by hash of (seed, id), in the set's own order.
+
+    Raises : UserError if the set has fewer
+    """
+    if count > len(clouds.ids):
+        raise UserError(f"{clouds.name}: {count} shapes asked, {len(clouds.ids)} there; ask for fewer")
+    return _pick(clouds, sorted(_ranked(clouds, range(len(clouds.ids)), seed)[:count]))
+
+
+def draw_like(clouds: CloudSet, reference: CloudSet, seed: int) -> CloudSet:
+    """As many shapes of each category as `reference` has, chosen by hash of (seed, id), in the set's own order.
+
+    Raises : UserError if a category has fewer than `reference`
+    """
+    chosen: list[int] = []
+    for category in sorted(set(reference.categories)):
+        wanted = reference.categories.count(category)
+        there = [index for index, entry in enumerate(clouds.categories) if entry == category]
+        if len(there) < wanted:
+            raise UserError(
+                f"{clouds.name}: {len(there)} shapes of {category!r}, {reference.name} has {wanted}; add some"
+            )
+        chosen += _ranked(clouds, there, seed)[:wanted]
+    return _pick(clouds, sorted(chosen))
+
+
+def halves(clouds: CloudSet, seed: int) -> tuple[CloudSet, CloudSet]:
+    """Two disjoint sets of equal size, each category cut in the middle of its hash order.
+
+    Raises : UserError for fewer than two shapes
+    """
+    if len(clouds.ids) < 2:
+        raise UserError(f"{clouds.name}: {len(clouds.ids)} shapes cannot be halved")
+    by_category: list[int] = []
+    for category in sorted(set(clouds.categories)):
+        by_category += _ranked(clouds, [i for i, entry in enumerate(clouds.categories) if entry == category], seed)
+    size = len(by_category) // 2
+    # Every second one, so that each category falls on both sides, and the odd one out is left.
+    return _pick(clouds, sorted(by_category[0 : 2 * size : 2])), _pick(clouds, sorted(by_category[1 : 2 * size : 2]))
+
+
+def _ranked(clouds: CloudSet, indices: Sequence[int], seed: int) -> list[int]:
+    return sorted(indices, key=lambda index: hashlib.sha256(f"draw:{seed}:{clouds.ids[index]}".encode()).hexdigest())
+
+
+def _pick(clouds: CloudSet, indices: Sequence[int]) -> CloudSet:
+    return CloudSet(
+        name=clouds.name,
+        clouds=clouds.clouds[list(indices)],
+        ids=tuple(clouds.ids[index] for index in indices),
+        categories=tuple(clouds.categories[index] for index in indices),
+        asked=len(indices) + len(clouds.failed),
+        failed=clouds.failed,
+    )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One shape: who it is and how its points are had; `problem` if that is known to fail."""
+
+    id: str
+    category: str
+    path: Path
+    read: Callable[[Path, int, np.random.Generator], Points]
+    problem: str = ""
+
+
+def _gather(name: str, jobs: list[_Job], points: int, seed: int) -> CloudSet:
+    found: list[_Job] = []
+    clouds: list[Points] = []
+    failed: list[tuple[str, str]] = []
+    for job in jobs:
+        try:
+            if job.problem:
+                raise UserError(job.problem)
+            clouds.append(job.read(job.path, points, rng_of(seed, job.id)))
+            found.append(job)
+        except (UserError, OSError) as error:
+            failed.append((job.id, str(error)))
+    if not clouds:
+        first = f"the first: {failed[0][0]}: {failed[0][1]}" if failed else "it names none"
+        raise UserError(f"{name}: none of its {len(jobs)} shapes gave a cloud; {first}")
+    return CloudSet(
+        name=name,
+        clouds=np.stack(clouds),
+        ids=tuple(job.id for job in found),
+        categories=tuple(job.category for job in found),
+        asked=len(jobs),
+        failed=tuple(failed),
+    )
+
+
+def _jobs_of_folder(folder: Path) -> list[_Job]:
+    manifest = _manifest(folder)
+    if "samples" in manifest:
+        return [_job_of_sample(folder, entry) for entry in manifest["samples"]]
+    prepared = sorted(folder.rglob("pointcloud.npz"))
+    if prepared:
+        return [_Job(path.parent.name, path.parent.parent.name, path, _draw_stored) for path in prepared]
+    meshes = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MESH_SUFFIXES)
+    if not meshes:
+        raise UserError(
+            f"{folder}: no samples manifest, no pointcloud.npz, no meshes ({' '.join(MESH_SUFFIXES)}); "
+            "for an array name the file itself"
+        )
+    jobs = []
+    for path in meshes:
+        relative = path.relative_to(folder)
+        category = relative.parts[0] if len(relative.parts) > 1 else ""
+        jobs.append(_Job(relative.as_posix(), category, path, sample_mesh_file))
+    return jobs
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / "manifest.json"
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}: not JSON ({error}); make the folder again") from error
+    return content if isinstance(content, dict) else {}
+
+
+def _job_of_sample(folder: Path, entry: dict[str, Any]) -> _Job:
+    if "id" not in entry:
+        raise UserError(f"{folder / 'manifest.json'}: a sample has no id; make the folder again")
+    empty = bool(entry.get("empty")) or not entry.get("file")
+    return _Job(
+        id=str(entry["id"]),
+        category=str(entry.get("category") or ""),
+        path=folder / str(entry.get("file") or ""),
+        read=sample_mesh_file,
+        problem="empty: the manifest says this sample has no surface" if empty else "",
+    )
+
+
+def _jobs_of_split(source: str, data_root: Path) -> list[_Job]:
+    ids = load_part(source)
+    data = data_root / source.split("/")[0].rsplit("-", 1)[0]
+    if not data.is_dir():
+        raise UserError(f"{data}: no such folder, but split {source} needs it; prepare the data, or mend --data-root")
+    there = {path.parent.name: path for path in data.glob("*/*/pointcloud.npz")}
+    missing = f"not prepared: no pointcloud.npz under {data.name}"
+    return [
+        _Job(item, there[item].parent.parent.name, there[item], _draw_stored)
+        if item in there
+        else _Job(item, "", data, _draw_stored, problem=missing)
+        for item in ids
+    ]
+
+
+def _draw_stored(path: Path, points: int, rng: np.random.Generator) -> Points:
+    try:
+        with np.load(path) as content:
+            stored = content["points"]
+    except (KeyError, ValueError, EOFError) as error:
+        raise UserError(f"{path.name} holds no readable points ({error})") from error
+    if not np.isfinite(stored).all():
+        raise UserError(f"{path.name} holds points that are not finite")
+    return _subset(stored, points, rng)
+
+
+def _subset(stored: npt.NDArray[Any], points: int, rng: np.random.Generator) -> Points:
+    if stored.ndim != 2 or stored.shape[1] != 3:
+        raise UserError(f"expected points of shape (Q, 3), got {stored.shape}")
+    if len(stored) < points:
+        raise UserError(f"{len(stored)} stored points, {points} asked; store more or use a protocol of fewer points")
+    return stored[rng.choice(len(stored), points, replace=False)].astype(np.float32)
+
+
+def _from_array(path: Path, points: int, seed: int, name: str) -> CloudSet:
+    array, ids = _read_array(path)
+    if array.ndim != 3 or array.shape[2] != 3 or len(array) == 0:
+        raise UserError(f"{path}: expected clouds of shape (N, P, 3) with N above 0, got {array.shape}")
+    bad = ~np.isfinite(array).all(axis=(1, 2))
+    if bad.any():
+        raise UserError(f"{path}: cloud {int(np.argmax(bad))} holds a value that is not finite; repair or drop it")
+    if array.shape[1] < points:
+        raise UserError(
+            f"{path}: clouds of {array.shape[1]} points, the protocol asks for {points}; sample more, "
+            "or use a protocol of fewer points"
+        )
+    labels = ids or tuple(f"{index:05d}" for index in range(len(array)))
+    if len(labels) != len(array):
+        raise UserError(f"{path}: {len(labels)} ids for {len(array)} clouds")
+    drawn = np.stack(
+        [_subset(cloud, points, rng_of(seed, item)) for cloud, item in zip(array, labels, strict=True)]
+    )
+    return CloudSet(name, drawn, labels, ("",) * len(labels), asked=len(labels))
+
+
+def _read_array(path: Path) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
+    """The clouds in an array file, and their ids where it names them."""
+    try:
+        if path.suffix == ".npy":
+            return np.load(path), ()
+        if path.suffix == ".npz":
+            with np.load(path) as content:
+                ids = tuple(str(item) for item in content["ids"]) if "ids" in content else ()
+                return content["clouds"], ids
+        import torch  # heavy, and needed by this one format only
+
+        return torch.load(path, map_location="cpu", weights_only=True).numpy(), ()
+    except KeyError as error:
+        raise UserError(f"{path}: no array named 'clouds'; save it as np.savez(path, clouds=...)") from error
+    except Exception as error:  # numpy, zipfile, pickle and torch each have their own errors for a broken file
+        raise UserError(f"{path}: not a readable array of clouds ({error})") from error

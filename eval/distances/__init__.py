@@ -1,0 +1,6 @@
+"""Distances between two clouds, and matrices of them between two sets of clouds."""
+
+from eval.distances.chamfer import chamfer
+from eval.distances.emd import Emd, emd
+
+__all__ = ["Emd", "chamfer", "emd"]

@@ -1,0 +1,83 @@
+"""Chamfer distance between clouds of points, exact, for one pair and for whole sets."""
+
+import numpy as np
+import numpy.typing as npt
+
+from eval.distances.kernels import nearest
+
+KINDS = ("squared_mean", "l2_mean", "l2_half", "squared_sum")
+LARGEST = 1e9  # beyond it, squares of float32 differences would come near the largest float32
+
+
+def chamfer(a: npt.ArrayLike, b: npt.ArrayLike, kind: str = "squared_mean") -> float:
+    """Chamfer distance of two clouds: how far each point of one lies from the other, both ways.
+
+    a : (P, 3) float32
+    b : (Q, 3) float32
+    kind : "squared_mean": mean squared distance a to b plus mean squared distance b to a (PointFlow's convention);
+        "l2_mean": the same with plain distances; "l2_half": half of that; "squared_sum": sums instead of means
+    returns : float, 0 or more, lower is closer; exactly 0 for copies
+    Raises : ValueError for an empty cloud, a value that is not finite, or an unknown kind
+    Source : Fan et al., CVPR 2017, equation 1 (squared_sum); Yang et al., PointFlow, ICCV 2019 (squared_mean)
+    """
+    return float(chamfer_matrix(np.asarray(a)[None], np.asarray(b)[None], kind)[0, 0])
+
+
+def chamfer_matrix(
+    generated: npt.ArrayLike, reference: npt.ArrayLike, kind: str = "squared_mean"
+) -> npt.NDArray[np.float64]:
+    """Chamfer distance of every generated cloud to every reference cloud.
+
+    generated : (G, P, 3) float32
+    reference : (R, Q, 3) float32
+    returns : (G, R) float64, see `chamfer`; the transpose of the matrix with the arguments swapped, to the last bit
+    Raises : ValueError, see `chamfer`
+    """
+    a = _checked(generated, "generated")
+    b = _checked(reference, "reference")
+    root, weight_a, weight_b = _convention(kind, a.shape[1], b.shape[1])
+    queries_a, candidates_a = nearest.pack(a)
+    queries_b, candidates_b = nearest.pack(b)
+    return nearest.both_ways(
+        queries_a, candidates_a, a.shape[1], queries_b, candidates_b, b.shape[1], root, weight_a, weight_b
+    )
+
+
+def chamfer_self_matrix(clouds: npt.ArrayLike, kind: str = "squared_mean") -> npt.NDArray[np.float64]:
+    """Chamfer distance of every cloud of a set to every other, each pair computed once.
+
+    clouds : (N, P, 3) float32
+    returns : (N, N) float64, symmetric, zero diagonal
+    Raises : ValueError, see `chamfer`
+    """
+    a = _checked(clouds, "clouds")
+    root, weight, _ = _convention(kind, a.shape[1], a.shape[1])
+    queries, candidates = nearest.pack(a)
+    return nearest.both_ways_self(queries, candidates, a.shape[1], root, weight)
+
+
+def _convention(kind: str, points_a: int, points_b: int) -> tuple[bool, float, float]:
+    """Whether roots are taken, and the weights of the two directed sums."""
+    if kind == "squared_mean":
+        return False, 1.0 / points_a, 1.0 / points_b
+    if kind == "l2_mean":
+        return True, 1.0 / points_a, 1.0 / points_b
+    if kind == "l2_half":
+        return True, 0.5 / points_a, 0.5 / points_b
+    if kind == "squared_sum":
+        return False, 1.0, 1.0
+    raise ValueError(f"unknown chamfer kind {kind!r}; choose one of {', '.join(KINDS)}")
+
+
+def _checked(clouds: npt.ArrayLike, name: str) -> npt.NDArray[np.float32]:
+    array = np.ascontiguousarray(clouds, dtype=np.float32)
+    if array.ndim != 3 or array.shape[2] != 3:
+        raise ValueError(f"{name}: expected clouds of shape (N, P, 3), got {array.shape}")
+    if array.shape[0] == 0 or array.shape[1] == 0:
+        raise ValueError(f"{name}: empty, shape {array.shape}; every set needs a cloud and every cloud a point")
+    good = np.isfinite(array).all(axis=(1, 2))
+    if not good.all():
+        raise ValueError(f"{name}: cloud {int(np.argmin(good))} holds a value that is not finite; repair or drop it")
+    if np.abs(array).max() > LARGEST:
+        raise ValueError(f"{name}: coordinates beyond {LARGEST:g}; normalise the clouds first")
+    return array

@@ -1,0 +1,1 @@
+"""Compiled inner loops (numba), cached on disk after their first use."""

@@ -1,0 +1,235 @@
+"""From two sets of clouds to a result: the metrics of a protocol, with intervals."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from argus3d.data.files import beside
+from argus3d.errors import UserError
+from eval import intervals
+from eval.clouds import CloudSet, draw
+from eval.distances.chamfer import chamfer_matrix, chamfer_self_matrix
+from eval.distances.emd import emd_matrix, emd_self_matrix
+from eval.metrics.coverage import coverage
+from eval.metrics.ecd import Ecd, ecd
+from eval.metrics.mmd import mmd
+from eval.metrics.one_nna import one_nna
+from eval.normalize import normalize
+from eval.protocol import Protocol, get_protocol
+from eval.results import Counts, MetricValue, Result
+
+Matrix = npt.NDArray[np.float64]
+Points = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Distances:
+    """The three matrices every set metric asks for, generated shapes in rows."""
+
+    gr: Matrix
+    gg: Matrix
+    rr: Matrix
+
+
+def evaluate(generated: npt.ArrayLike, reference: npt.ArrayLike, protocol: str | Protocol = "argus3d-v1") -> Result:
+    """Measure generated clouds against reference clouds.
+
+    generated : (G, P, 3) float32, P at least the protocol's points
+    reference : (G, Q, 3) float32, Q at least the protocol's points
+    protocol : a preset's name, a JSON file, or a Protocol
+    returns : Result; `result.metrics["one_nna_cd"].value`, `.low`, `.high`
+    Raises : ValueError naming set and index for an empty set or cloud, a value that is not finite, points all equal,
+        fewer points than the protocol asks for, sets of different sizes, or sets of one
+    """
+    chosen = protocol if isinstance(protocol, Protocol) else get_protocol(protocol)
+    try:
+        return evaluate_sets(_as_set("generated", generated), _as_set("reference", reference), chosen)
+    except UserError as error:
+        raise ValueError(str(error)) from error
+
+
+def evaluate_sets(
+    generated: CloudSet, reference: CloudSet, protocol: Protocol, name: str = "generated", cache: Path | None = None
+) -> Result:
+    """Measure a set of generated shapes against a set of reference shapes.
+
+    generated, reference : as many shapes asked for in one as in the other; where some failed, as many of the other
+        set are left out, by hash of their ids, and a note says so
+    name : of the row
+    cache : folder that keeps the reference's own distances from row to row, by content
+    returns : Result of kind "generation"
+    Raises : ValueError or UserError, see `evaluate`
+    """
+    if generated.asked != reference.asked:
+        raise UserError(
+            f"{generated.name} has {generated.asked} shapes, {reference.name} has {reference.asked}, but protocol "
+            f"{protocol.name} refuses sets of different sizes: draw as many from each (--count "
+            f"{min(generated.asked, reference.asked)})"
+        )
+    size = min(len(generated.ids), len(reference.ids))
+    if size < 2:
+        raise UserError(f"sets of one shape cannot be compared: {generated.name} and {reference.name} need two or more")
+    notes = _failure_notes(generated, reference, size)
+    points_g = _points(draw(generated, size, protocol.seed), "generated", protocol)
+    points_r = _points(draw(reference, size, protocol.seed), "reference", protocol)
+    metrics: dict[str, MetricValue] = {}
+    for suffix, distances in (
+        ("cd", _chamfer_distances(points_g, points_r, protocol, cache)),
+        ("emd", _emd_distances(points_g, points_r, protocol, cache)),
+    ):
+        found, undefined = set_metrics(distances, protocol, suffix)
+        metrics |= found
+        notes += undefined
+    return Result(
+        name=name,
+        kind="generation",
+        protocol=protocol,
+        counts={"generated": counts(generated), "reference": counts(reference)},
+        metrics=metrics,
+        data={"generated": _sha256(points_g), "reference": _sha256(points_r)},
+        notes=tuple(notes),
+    )
+
+
+def set_metrics(distances: Distances, protocol: Protocol, suffix: str) -> tuple[dict[str, MetricValue], list[str]]:
+    """All set metrics of one kind of distance, and notes on what is undefined.
+
+    suffix : "cd" or "emd", ends the metrics' names
+    """
+    whole = _ecd(distances, protocol)
+    values = {
+        "mmd": mmd(distances.gr),
+        "cov": coverage(distances.gr),
+        "one_nna": one_nna(distances.gr, distances.gg, distances.rr),
+    }
+
+    def statistic(gr: Matrix, gg: Matrix, rr: Matrix) -> npt.NDArray[np.float64]:
+        part = _ecd(Distances(gr, gg, rr), protocol)
+        return np.array([mmd(gr), coverage(gr), one_nna(gr, gg, rr), part.zw, part.zd])
+
+    drawn = intervals.subsample(
+        distances.gr, distances.gg, distances.rr, statistic, protocol.interval_repeats, protocol.seed
+    )
+    size, share = len(distances.gr), protocol.confidence
+    described = {"mmd": ("lower", None, np.inf), "cov": ("higher", 1.0, 1.0), "one_nna": ("towards", 0.5, 1.0)}
+    metrics: dict[str, MetricValue] = {}
+    for column, (key, (direction, ideal, most)) in enumerate(described.items()):
+        low, high = intervals.mean_like_interval(values[key], drawn[:, column], size, share, (0.0, most))
+        metrics[f"{key}_{suffix}"] = MetricValue(values[key], low, high, direction, ideal, _unit(key, suffix, protocol))
+    low, high = intervals.squared_length_interval(whole.zw, whole.zd, drawn[:, 3:], size, share)
+    metrics[f"ecd_{suffix}"] = MetricValue(whole.value, low, high, "lower", 2.0)
+    for column, key in ((3, "zw"), (4, "zd")):
+        value = getattr(whole, key)
+        low, high = intervals.score_interval(value, drawn[:, column], size, share)
+        metrics[f"ecd_{suffix}_{key}"] = MetricValue(value, low, high, "towards", 0.0)
+    return metrics, _undefined_notes(metrics, whole, suffix)
+
+
+def counts(clouds: CloudSet) -> Counts:
+    """What was asked of a set and what came."""
+    return Counts(clouds.asked, len(clouds.ids), clouds.failed)
+
+
+def _ecd(distances: Distances, protocol: Protocol) -> Ecd:
+    if distances.gr.shape[0] + distances.gr.shape[1] < 4:
+        raise UserError("ECD needs at least two shapes a set")
+    return ecd(distances.gr, distances.gg, distances.rr, protocol.ecd_k)
+
+
+def _unit(key: str, suffix: str, protocol: Protocol) -> str:
+    """Unit of MMD; the others are plain numbers. The side is the longest of a shape's box."""
+    if key != "mmd" or protocol.normalization != "box":
+        return ""
+    return "side^2" if suffix == "cd" and protocol.chamfer.startswith("squared") else "side"
+
+
+def _undefined_notes(metrics: Mapping[str, MetricValue], whole: Ecd, suffix: str) -> list[str]:
+    notes = [f"ecd_{suffix} {whole.note}"] if whole.note else []
+    blank = [key for key, entry in metrics.items() if np.isnan(entry.low) and not np.isnan(entry.value)]
+    if blank:
+        notes.append(f"no interval for {', '.join(blank)}: too few shapes for subsamples of a quarter")
+    return notes
+
+
+def _failure_notes(generated: CloudSet, reference: CloudSet, size: int) -> list[str]:
+    notes = [
+        f"{len(clouds.failed)} of {clouds.asked} {role} shapes failed and are not in the numbers"
+        for role, clouds in (("generated", generated), ("reference", reference))
+        if clouds.failed
+    ]
+    if len(generated.ids) != len(reference.ids):
+        notes.append(f"the larger set was cut to {size} shapes by hash of the ids, so that both are of equal size")
+    return notes
+
+
+def _points(clouds: CloudSet, role: str, protocol: Protocol) -> Points:
+    """The protocol's points of each cloud, normalised."""
+    if clouds.clouds.shape[1] < protocol.points:
+        raise UserError(
+            f"{role}: clouds of {clouds.clouds.shape[1]} points, protocol {protocol.name} asks for {protocol.points}; "
+            "sample more, or use a protocol of fewer points"
+        )
+    _demand_finite(clouds, role)
+    positions = _positions(clouds.clouds.shape[1], protocol.points, protocol.seed)
+    return normalize(clouds.clouds[:, positions], protocol.normalization, role)
+
+
+def _positions(stored: int, wanted: int, seed: int) -> npt.NDArray[np.int64]:
+    """Which points of each cloud are used: the same positions in all, as a cloud's own order may follow its shape."""
+    if stored == wanted:
+        return np.arange(stored)
+    return np.sort(np.random.default_rng(seed).choice(stored, wanted, replace=False))
+
+
+def _demand_finite(clouds: CloudSet, role: str) -> None:
+    good = np.isfinite(clouds.clouds).all(axis=(1, 2))
+    if not good.all():
+        index = int(np.argmin(good))
+        raise UserError(
+            f"{role}: cloud {index} ({clouds.ids[index]}) holds a value that is not finite; repair or drop it"
+        )
+
+
+def _chamfer_distances(generated: Points, reference: Points, protocol: Protocol, cache: Path | None) -> Distances:
+    kind = protocol.chamfer
+    own = _kept(cache, reference, f"chamfer {kind}", lambda: chamfer_self_matrix(reference, kind))
+    return Distances(chamfer_matrix(generated, reference, kind), chamfer_self_matrix(generated, kind), own)
+
+
+def _emd_distances(generated: Points, reference: Points, protocol: Protocol, cache: Path | None) -> Distances:
+    positions = _positions(protocol.points, protocol.emd_points, protocol.seed)
+    g, r = generated[:, positions], reference[:, positions]
+    own = _kept(cache, r, f"emd {protocol.emd} {protocol.emd_solver}", lambda: emd_self_matrix(r))
+    return Distances(emd_matrix(g, r), emd_self_matrix(g), own)
+
+
+def _kept(cache: Path | None, clouds: Points, what: str, compute: Callable[[], Matrix]) -> Matrix:
+    """A set's own distances, from the cache folder if the same clouds were measured the same way before."""
+    if cache is None:
+        return compute()
+    key = hashlib.sha256(f"{what} {_sha256(clouds)}".encode()).hexdigest()
+    path = cache / f"{key}.npy"
+    if path.is_file():
+        return np.asarray(np.load(path))
+    matrix = compute()
+    with beside(path) as scratch:
+        np.save(scratch, matrix)
+    return matrix
+
+
+def _sha256(clouds: Points) -> str:
+    return hashlib.sha256(f"{clouds.dtype} {clouds.shape} ".encode() + clouds.tobytes()).hexdigest()
+
+
+def _as_set(role: str, clouds: npt.ArrayLike) -> CloudSet:
+    array = np.asarray(clouds, dtype=np.float32)
+    if array.ndim != 3 or array.shape[2] != 3:
+        raise ValueError(f"{role}: expected clouds of shape (N, P, 3), got {array.shape}")
+    if array.shape[0] == 0 or array.shape[1] == 0:
+        raise ValueError(f"{role}: empty, shape {array.shape}; give at least two clouds of at least one point")
+    ids = tuple(f"{index:05d}" for index in range(len(array)))
+    return CloudSet(role, array, ids, ("",) * len(ids), asked=len(ids))

@@ -1,0 +1,53 @@
+"""Points drawn by area from the surface of a mesh file."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import trimesh
+
+from argus3d.errors import UserError
+
+MESH_SUFFIXES = (".ply", ".obj", ".glb", ".stl", ".off")
+
+
+def sample_mesh_file(path: Path, points: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Points uniform by area on the mesh in a file.
+
+    returns : (points, 3) float32, in the file's own coordinates
+    Raises : UserError for a file that is missing, is no mesh, or has no surface
+    """
+    if not path.is_file():
+        raise UserError(f"{path.name}: file is missing")
+    try:
+        mesh = trimesh.load_mesh(path, process=False)
+    except Exception as error:  # each format's parser has its own errors
+        raise UserError(f"{path.name}: not a readable mesh ({error})") from error
+    triangles = np.asarray(getattr(mesh, "triangles", ()), dtype=np.float64)
+    if len(triangles) == 0:
+        raise UserError(f"{path.name}: mesh without faces")
+    return sample_triangles(triangles, points, rng, path.name)
+
+
+def sample_triangles(
+    triangles: npt.NDArray[np.float64], points: int, rng: np.random.Generator, name: str = "mesh"
+) -> npt.NDArray[np.float32]:
+    """Points uniform by area on triangles.
+
+    triangles : (F, 3, 3) float64, corners
+    returns : (points, 3) float32
+    Raises : UserError for corners that are not finite, or no area at all
+    """
+    if not np.isfinite(triangles).all():
+        raise UserError(f"{name}: vertices that are not finite")
+    first = triangles[:, 0]
+    edge_a, edge_b = triangles[:, 1] - first, triangles[:, 2] - first
+    cumulative = np.cumsum(np.linalg.norm(np.cross(edge_a, edge_b), axis=1))
+    if not cumulative[-1] > 0:
+        raise UserError(f"{name}: surface of zero area")
+    u = rng.random((points, 3))
+    face = np.searchsorted(cumulative, u[:, 0] * cumulative[-1], side="right")
+    # The square root makes the density uniform: the strip at height r of a triangle is proportional to r wide.
+    root, along = np.sqrt(u[:, 1:2]), u[:, 2:3]
+    drawn = first[face] + root * (1 - along) * edge_a[face] + root * along * edge_b[face]
+    return drawn.astype(np.float32)

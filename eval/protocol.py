@@ -1,0 +1,138 @@
+"""A protocol: every choice behind a number, written down and hashed.
+
+Numbers of two rows may be compared when their protocols have the same hash and their sets the same sizes.
+
+argus3d-v1 takes Chamfer distances on 2,048 points, but earth mover's distances on 256 of them, drawn once by the seed:
+an exact assignment of 2,048 points costs 0.4 to 1 s a pair with any library, hours for two sets of a few hundred
+shapes, and approximate solvers are about 20 % off and differ from each other. Exact on fewer points says what it is;
+its values are higher than those on 2,048 points, as sparser samples lie farther apart.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from eval.distances.chamfer import KINDS
+from eval.normalize import NORMALIZATIONS
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "normalization": NORMALIZATIONS,
+    "chamfer": KINDS,
+    "emd": ("mean_euclidean",),
+    "emd_solver": ("exact_assignment",),
+    "ties": ("lowest_index",),
+    "unequal_sets": ("refuse",),
+    "interval": ("quarter_subsamples",),
+}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Every choice that moves a number.
+
+    name : what people call it
+    points : points a cloud, for Chamfer distances, F-scores and ECD, 1-NNA, COV, MMD on them
+    emd_points : points a cloud for earth mover's distances, drawn once by `seed`, the same positions in every cloud
+    normalization : see `eval.normalize.normalize`; applied to each cloud of both sets
+    chamfer : see `eval.distances.chamfer.chamfer`
+    emd : ground cost and reduction of the matching
+    emd_solver : how the matching is found
+    ecd_k : spanning trees in the graph of ECD
+    ties : which of two equally near shapes counts as the nearest (generated shapes come before reference shapes)
+    unequal_sets : what happens to sets of different sizes
+    interval : see `eval.intervals`
+    interval_repeats : subsamples drawn
+    confidence : of the intervals, in (0, 1)
+    seed : decides the sampled points, the subsamples, everything
+    """
+
+    name: str
+    points: int = 2048
+    emd_points: int = 256
+    normalization: str = "box"
+    chamfer: str = "squared_mean"
+    emd: str = "mean_euclidean"
+    emd_solver: str = "exact_assignment"
+    ecd_k: int = 10
+    ties: str = "lowest_index"
+    unequal_sets: str = "refuse"
+    interval: str = "quarter_subsamples"
+    interval_repeats: int = 200
+    confidence: float = 0.95
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values that no code stands behind."""
+        for field, choices in CHOICES.items():
+            if getattr(self, field) not in choices:
+                raise ValueError(f"protocol {self.name}: {field} is {getattr(self, field)!r}, not one of {choices}")
+        for field in ("points", "emd_points", "ecd_k", "interval_repeats"):
+            value = getattr(self, field)
+            if type(value) is not int or value < 1:
+                raise ValueError(f"protocol {self.name}: {field} must be a whole number above 0, got {value!r}")
+        if type(self.seed) is not int or self.seed < 0:
+            raise ValueError(f"protocol {self.name}: seed must be a whole number, 0 or more, got {self.seed!r}")
+        if self.interval_repeats < 2:
+            raise ValueError(f"protocol {self.name}: interval_repeats must be at least 2, a spread needs two values")
+        if self.emd_points > self.points:
+            raise ValueError(f"protocol {self.name}: emd_points {self.emd_points} is more than points {self.points}")
+        if not 0 < self.confidence < 1:
+            raise ValueError(f"protocol {self.name}: confidence must lie between 0 and 1, got {self.confidence!r}")
+
+    @property
+    def hash(self) -> str:
+        """sha256 of the canonical JSON of every field, hex."""
+        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields and `hash`, ready for `json.dumps`."""
+        return {**asdict(self), "hash": self.hash}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Protocol":
+        """Read what `to_json` wrote; a field left out has its default.
+
+        Raises : ValueError for an unknown key, a missing name, or a hash that does not belong to the fields
+        """
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(value) - known - {"hash"})
+        if unknown:
+            raise ValueError(f"unknown protocol key {unknown[0]!r}; known are {', '.join(sorted(known))}")
+        if "name" not in value:
+            raise ValueError("a protocol needs a name")
+        protocol = cls(**{key: entry for key, entry in value.items() if key != "hash"})
+        if "hash" in value and value["hash"] != protocol.hash:
+            raise ValueError(f"protocol {protocol.name}: its hash does not belong to its fields; remove the hash")
+        return protocol
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Protocol("argus3d-v1"),
+        Protocol("smoke", points=256, emd_points=32, ecd_k=3, interval_repeats=20),
+    )
+}
+
+
+def get_protocol(name: str) -> Protocol:
+    """The preset of that name, or the protocol in the JSON file of that path.
+
+    Raises : ValueError for a name that is neither, or a file that is no protocol
+    """
+    if name in PRESETS:
+        return PRESETS[name]
+    path = Path(name)
+    if not path.is_file():
+        raise ValueError(f"no protocol {name!r}; choose one of {', '.join(PRESETS)}, or give the path of a JSON file")
+    try:
+        value = json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: not JSON ({error}); write a protocol's fields into it") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{path}: expected a JSON object of a protocol's fields")
+    return Protocol.from_json(value)

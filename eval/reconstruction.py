@@ -1,0 +1,127 @@
+"""From pairs of clouds, a shape and what came back of it, to a result."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from argus3d.errors import UserError
+from eval import intervals
+from eval.clouds import CloudSet
+from eval.distances.chamfer import chamfer
+from eval.distances.emd import emd_pairs
+from eval.evaluate import counts
+from eval.metrics.reconstruction import f_score
+from eval.normalize import normalize_pairs
+from eval.protocol import Protocol
+from eval.results import MetricValue, Result
+
+TAU = 0.02
+
+Values = npt.NDArray[np.float64]
+
+
+def evaluate_reconstruction(
+    generated: CloudSet,
+    reference: CloudSet,
+    protocol: Protocol,
+    name: str = "reconstruction",
+    iou: Mapping[str, float] | None = None,
+) -> Result:
+    """Measure reconstructed shapes against the shapes they were made from.
+
+    generated, reference : pairs have the same id; each pair is moved to the frame of its reference, so that what came
+        back in the wrong place or size counts against it
+    protocol : its points, Chamfer kind, EMD points, normalisation and confidence are used
+    iou : id -> intersection over union on occupancy samples, where it was measured; 0 for a shape that came back empty
+    returns : Result of kind "reconstruction": `cd`, `emd` over pairs that came back; `f_score_0.02`,
+        `f_score_0.02_median`, `iou`, `iou_median` with 0 for shapes that did not; means where no other word is said
+    Raises : UserError for ids in one set only, different numbers of points, or an IoU that is missing
+    """
+    missing = sorted(set(reference.ids) - set(generated.ids) - {item for item, _ in generated.failed})
+    stray = sorted(set(generated.ids) - set(reference.ids) - {item for item, _ in reference.failed})
+    if missing or stray:
+        whose, item = (reference, missing[0]) if missing else (generated, stray[0])
+        raise UserError(f"{item} is in {whose.name} only; give pairs of shapes with the same ids")
+    lost = tuple(item for item, _ in generated.failed if item in set(reference.ids))
+    values = _per_shape(generated, reference, protocol)
+    ids = _paired(generated, reference)
+    if iou is not None:
+        values["iou"] = _ious(iou, ids)
+    for key in ("f_score_0.02", "iou"):
+        if key in values:
+            values[key] = np.append(values[key], np.zeros(len(lost)))
+    notes = [f"{len(lost)} shapes came back empty: F-score and IoU 0, not in cd and emd"] if lost else []
+    category = dict(zip(reference.ids, reference.categories, strict=True))
+    return Result(
+        name=name,
+        kind="reconstruction",
+        protocol=protocol,
+        counts={"generated": counts(generated), "reference": counts(reference)},
+        metrics=_metrics(values, protocol),
+        per_category=_per_category(values, [category[item] for item in (*ids, *lost)]),
+        notes=tuple(notes),
+    )
+
+
+def _paired(generated: CloudSet, reference: CloudSet) -> list[str]:
+    there = set(generated.ids)
+    return [item for item in reference.ids if item in there]
+
+
+def _per_shape(generated: CloudSet, reference: CloudSet, protocol: Protocol) -> dict[str, Values]:
+    ids = _paired(generated, reference)
+    if not ids:
+        raise UserError(f"{generated.name}: no shape came back, nothing to measure")
+    row_g = {item: index for index, item in enumerate(generated.ids)}
+    row_r = {item: index for index, item in enumerate(reference.ids)}
+    clouds_g = generated.clouds[[row_g[item] for item in ids]]
+    clouds_r = reference.clouds[[row_r[item] for item in ids]]
+    for clouds in (clouds_g, clouds_r):
+        if clouds.shape[1] != protocol.points:
+            raise UserError(f"clouds of {clouds.shape[1]} points, protocol {protocol.name} asks for {protocol.points}")
+    g, r = normalize_pairs(clouds_g, clouds_r, protocol.normalization)
+    # Points come in random order from `eval.clouds`, so the first ones are a fair sample.
+    few = protocol.emd_points
+    return {
+        "cd": np.array([chamfer(a, b, protocol.chamfer) for a, b in zip(g, r, strict=True)]),
+        "emd": emd_pairs(g[:, :few], r[:, :few]),
+        "f_score_0.02": np.array([f_score(a, b, TAU) for a, b in zip(g, r, strict=True)]),
+    }
+
+
+def _ious(iou: Mapping[str, float], ids: list[str]) -> Values:
+    missing = [item for item in ids if item not in iou]
+    if missing:
+        raise UserError(f"no IoU for {missing[0]}; measure it, or give none at all")
+    return np.array([iou[item] for item in ids], dtype=np.float64)
+
+
+def _metrics(values: Mapping[str, Values], protocol: Protocol) -> dict[str, MetricValue]:
+    metrics: dict[str, MetricValue] = {}
+    for key, per_shape in values.items():
+        direction, ideal = ("lower", 0.0) if key in ("cd", "emd") else ("higher", 1.0)
+        metrics[key] = _reduced(per_shape, np.mean, protocol, direction, ideal)
+        if key not in ("cd", "emd"):
+            metrics[f"{key}_median"] = _reduced(per_shape, np.median, protocol, direction, ideal)
+    return metrics
+
+
+def _reduced(
+    per_shape: Values, reduce: Callable[..., Any], protocol: Protocol, direction: str, ideal: float
+) -> MetricValue:
+    low, high = intervals.bootstrap_interval(per_shape, reduce, protocol.confidence, protocol.seed)
+    return MetricValue(float(reduce(per_shape)), low, high, direction, ideal)
+
+
+def _per_category(values: Mapping[str, Values], categories: list[str]) -> dict[str, dict[str, float]]:
+    """Means a category over the shapes that have the value; `count` holds all."""
+    table: dict[str, dict[str, float]] = {}
+    for category in sorted(set(categories)):
+        rows: dict[str, float] = {"count": float(categories.count(category))}
+        for key, per_shape in values.items():
+            mine = [value for value, entry in zip(per_shape, categories, strict=False) if entry == category]
+            rows[key] = float(np.mean(mine)) if mine else float("nan")
+        table[category] = rows
+    return table
