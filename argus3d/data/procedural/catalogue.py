@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from argus3d.data.catalogue import Item
-from argus3d.data.procedural.draft import Choices
+from argus3d.data.procedural.draft import Choices, Draft
 from argus3d.data.procedural.seats import bed, chair, sofa
 from argus3d.data.procedural.solid import ProceduralSolid, normalised
 from argus3d.data.procedural.storage import cabinet, shelf, table
@@ -45,9 +45,13 @@ def make(category: str, seed: int) -> ProceduralSolid:
         raise UserError(f"procedural: no class named {category!r}; did you mean {', '.join(near)}?")
     if seed < 0:
         raise UserError(f"procedural: seed {seed} of class {category!r} is negative; use 0 or more.")
-    stream = np.random.SeedSequence([seed, CATEGORIES.index(category)])
-    draft = _CLASSES[category](Choices(np.random.Generator(np.random.PCG64(stream))))
+    draft = _draft(category, seed)
     return ProceduralSolid(normalised(draft.parts), category, draft.caption, draft.parameters)
+
+
+def _draft(category: str, seed: int) -> Draft:
+    stream = np.random.SeedSequence([seed, CATEGORIES.index(category)])
+    return _CLASSES[category](Choices(np.random.Generator(np.random.PCG64(stream))))
 
 
 @dataclass(frozen=True)
@@ -80,4 +84,4 @@ class ProceduralCatalogue:
         return None
 
     def _item(self, category: str, seed: int) -> Item:
-        return Item(f"{category}-{seed:05d}", category, make(category, seed).caption, "procedural", "MIT")
+        return Item(f"{category}-{seed:05d}", category, _draft(category, seed).caption, "procedural", "MIT")

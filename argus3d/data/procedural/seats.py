@@ -168,7 +168,7 @@ def _sofa_place(x: float, each: float, depth: float, reach: float, seat: float, 
     gap = 0.03
     parts = [board((x, (plinth + seat) / 2, (back + front) / 2), (each - gap, seat - plinth, front - back), 0.05)]
     if reach > depth:
-        parts.append(board((x, (foot + plinth) / 2, reach / 2), (each, plinth - foot, 2 * (reach / 2) - depth + depth * 0.999), 0.03))
+        parts.append(board((x, (foot + plinth) / 2, (reach - depth / 2) / 2), (each, plinth - foot, reach - depth / 2), 0.03))
     if cushion > 0.0:
         body = board((x, seat + 0.46 * cushion, -depth / 2 + 1.2 * thick), (each - 2 * gap, 0.9 * cushion, 0.16), 0.07, "x")
         parts.append(sheared(body, z_per_y=-0.2, from_y=seat))
@@ -250,6 +250,6 @@ def _bunk_frame(width: float, length: float, level: float, gap: float, stroke: f
         parts += [box((0.0, y, end), (2 * x, 2 * stroke, 1.6 * stroke)) for y in (top - stroke, level + 0.35, top - 0.25)]
     parts += [box((-x, top - stroke, 0.0), (1.6 * stroke, 2 * stroke, 2 * z)),
               box((x, top - stroke, -0.2 * length), (1.6 * stroke, 2 * stroke, 0.6 * length))]
-    near, far, out = 0.14 * length, 0.36 * length, x + 1.5 * stroke
+    near, far, out = 0.14 * length, 0.36 * length, x + 0.7 * stroke
     parts += [box((out, (level + gap) / 2 + 0.05, at), (1.8 * stroke, level + gap + 0.1, 1.8 * stroke)) for at in (near, far)]
     return parts + [rod((out, y, near), (out, y, far), 0.9 * stroke) for y in spread(4, 0.3, level + gap - 0.1)]

@@ -92,7 +92,7 @@ class ProceduralSolid:
         found: list[tuple[Floats, Floats]] = []
         missing = count
         while missing > 0:
-            points, normals = self._surface_batch(2 * missing + 64, rng)
+            points, normals = self._surface_batch(count + missing, rng)
             found.append((points[:missing], normals[:missing]))
             missing -= len(found[-1][0])
         return np.concatenate([p for p, _ in found]), np.concatenate([n for _, n in found])

@@ -25,9 +25,13 @@ def table(choose: Choices) -> Draft:
     legged = base.endswith("legs")
     drawer = legged and top not in ("round", "oval") and choose.chance(0.3)
     lower = legged and base != "splayed legs" and choose.chance(0.25)
-    parts += _table_base(choose, base, top, width, depth, height - 0.5 * thick, stroke)
-    if legged:
-        parts += _table_below(drawer, lower, top, width, depth, height - thick, stroke)
+    inset = 0.66 if top in ("round", "oval") else choose.between(0.8, 0.82 if top == "rounded" else 0.97)
+    x, z = inset * width / 2 - stroke, inset * depth / 2 - stroke
+    parts += _table_base(choose, base, x, z, min(width, depth), height - 0.5 * thick, stroke)
+    if drawer:
+        parts += _table_drawer(2 * x, 2 * z, height - thick, stroke)
+    if lower:
+        parts.append(box((0.0, 0.3 * height, 0.0), (2 * x + stroke, 1.8 * stroke, 2 * z + stroke)))
     on = {"pedestal": "a pedestal", "trestle": "trestles", "panels": "two panels"}.get(base, f"four {base}")
     extra = (" and a drawer" if drawer else "") + (" and a lower board" if lower else "")
     return Draft(parts, f"{article(f'{top} {kind} table')} on {on}{extra}",
@@ -41,15 +45,12 @@ def _table_top(top: str, width: float, depth: float, height: float, thick: float
     return [board(middle, (width, thick, depth), 0.3 * depth if top == "rounded" else 0.01 * depth)]
 
 
-def _table_base(choose: Choices, base: str, top: str, width: float, depth: float, high: float, stroke: float) -> list[Part]:
-    inset = 0.66 if top in ("round", "oval") else choose.between(0.8, 0.97)
-    if top == "rounded":
-        inset = min(inset, 0.82)
-    x, z = inset * width / 2 - stroke, inset * depth / 2 - stroke
+def _table_base(choose: Choices, base: str, x: float, z: float, across: float, high: float, stroke: float) -> list[Part]:
+    """The feet : legs at (+-x, +-z) that reach up to `high`; `across` is the shorter side of the top."""
     if base == "pedestal":
-        return _table_pedestal(choose, min(width, depth), high, stroke)
+        return _table_pedestal(choose, across, high, stroke)
     if base == "trestle":
-        return _trestles(choose, 0.72 * width / 2, 0.78 * depth / 2, high, stroke)
+        return _trestles(choose, 0.8 * x, 0.9 * z, high, stroke)
     if base == "panels":
         parts = [box((a, high / 2, 0.0), (2 * stroke, high, 1.8 * z)) for a in (-0.9 * x, 0.9 * x)]
         return [*parts, box((0.0, 0.6 * high, 0.0), (1.8 * x, 0.25 * high, 1.8 * stroke))]
@@ -69,9 +70,9 @@ def _table_pedestal(choose: Choices, reach: float, high: float, stroke: float) -
         return [turned([(foot, 0.0), (foot, stroke), (radius, 2.6 * stroke), (radius, 0.9 * high), (2 * radius, high)])]
     span = choose.between(0.3, 0.38) * reach
     parts = [post((0.0, 0.0, 0.0), (0.0, high, 0.0), radius)]
-    parts += [rod((0.0, 0.22 * high, 0.0), (span * np.cos(a), stroke, span * np.sin(a)), stroke)
-              for a in np.radians(choose.one_of(["0", "45"]) == "45" and 45.0 or 0.0) + np.pi / 2 * np.arange(4)]
-    return parts
+    turn = np.pi / 4 if choose.chance(0.5) else 0.0
+    return parts + [rod((0.0, 0.22 * high, 0.0), (span * np.cos(a), stroke, span * np.sin(a)), stroke)
+                    for a in turn + np.pi / 2 * np.arange(4)]
 
 
 def _trestles(choose: Choices, x: float, z: float, high: float, stroke: float) -> list[Part]:
@@ -86,20 +87,12 @@ def _trestles(choose: Choices, x: float, z: float, high: float, stroke: float) -
     return [*parts, box((0.0, (0.5 if crossed else 0.3) * high, 0.0), (2 * x, 2 * stroke, 1.8 * stroke))]
 
 
-def _table_below(drawer: bool, lower: bool, top: str, width: float, depth: float, under: float, stroke: float) -> list[Part]:
-    parts = []
-    if drawer:
-        tall = 0.16 * under + 1.5 * stroke
-        front = 0.41 * depth
-        parts.append(box((0.0, under - tall / 2, 0.0), (0.76 * width, tall, 0.78 * depth)))
-        parts.append(box((0.0, under - 0.5 * tall, front - 0.01 * depth), (0.5 * width, 0.75 * tall, 2 * stroke)))
-        parts.append(ball((0.0, under - 0.5 * tall, front + stroke), 1.1 * stroke))
-    if lower:
-        middle, thick = (0.0, 0.3 * under, 0.0), 1.8 * stroke
-        across = 0.5 * width if top in ("round", "oval") else 0.8 * width
-        parts.append(disc(middle, across / 2 + stroke, thick, depth / width) if top in ("round", "oval")
-                     else box(middle, (across, thick, 0.8 * depth)))
-    return parts
+def _table_drawer(width: float, depth: float, under: float, stroke: float) -> list[Part]:
+    tall = 0.16 * under + 1.5 * stroke
+    front = depth / 2 + stroke
+    body = box((0.0, under - tall / 2, 0.0), (width, tall, depth))
+    panel = box((0.0, under - tall / 2, front), (0.6 * width, 0.75 * tall, 2 * stroke))
+    return [body, panel, ball((0.0, under - tall / 2, front + 1.5 * stroke), 1.1 * stroke)]
 
 
 def shelf(choose: Choices) -> Draft:

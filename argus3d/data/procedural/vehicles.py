@@ -24,7 +24,7 @@ def car(choose: Choices) -> Draft:
     roof, height = _CARS[kind]
     height *= choose.between(0.93, 1.07)
     width = choose.between(0.38, 0.44)
-    wheel = choose.between(0.07, 0.08) * (1.25 if kind == "off-road car" else 1.0)
+    wheel = choose.between(0.078, 0.092) * (1.2 if kind == "off-road car" else 1.0)
     clear = 0.6 * wheel
     belt = clear + (height - clear) * choose.between(0.5, 0.58)
     nose = clear + (belt - clear) * choose.between(0.7, 0.9)
@@ -86,12 +86,12 @@ def _car_cabin(choose: Choices, roof: tuple[float, ...], width: float, belt: flo
 def airplane(choose: Choices) -> Draft:
     """An airplane: airliner, propeller plane, glider, jet fighter or biplane."""
     kind = choose.one_of(["airliner", "airliner", "propeller plane", "glider", "fighter", "biplane"])
-    radius = {"airliner": choose.between(0.05, 0.07), "propeller plane": choose.between(0.055, 0.075), "glider": 0.038,
+    radius = {"airliner": choose.between(0.05, 0.07), "propeller plane": choose.between(0.055, 0.075), "glider": choose.between(0.045, 0.055),
               "fighter": choose.between(0.04, 0.055), "biplane": choose.between(0.055, 0.07)}[kind]
     parts = [_fuselage(kind, radius)]
     engines = 0
     if kind == "airliner":
-        engines = choose.one_of(["2", "2", "4"]) == "4" and 4 or 2
+        engines = 4 if choose.chance(0.33) else 2
         parts += _airliner(choose, radius, engines)
     if kind == "fighter":
         parts += _fighter(choose, radius)
@@ -161,18 +161,18 @@ def _fighter(choose: Choices, radius: float) -> list[Part]:
 
 def _light_plane(choose: Choices, kind: str, radius: float) -> list[Part]:
     high = kind == "propeller plane" and choose.chance(0.6)
-    thick = 0.03
-    span, root = (0.5, 0.1) if kind == "glider" else (choose.between(0.42, 0.5), choose.between(0.15, 0.19))
-    scale = choose.between(1.2, 1.5) if kind == "glider" else 1.0
+    glider = kind == "glider"
+    span, root = (choose.between(0.6, 0.75), 0.12) if glider else (choose.between(0.42, 0.5), choose.between(0.15, 0.19))
+    thick = 0.03 * max(1.0, 2.0 * span)
     level = radius if high or kind == "biplane" else -0.4 * radius
     if kind == "biplane":
         level = radius + choose.between(0.06, 0.09)
     front = 0.24
-    parts = _wing(root, root * choose.between(0.55, 1.0), span * scale, 0.02, front, level, thick, 0.03 if kind != "biplane" else 0.0)
+    parts = _wing(root, root * choose.between(0.55, 1.0), span, 0.02, front, level, thick, 0.03 if kind != "biplane" else 0.0)
     parts.append(_fin(0.12, 0.07, 0.12 + radius, 0.06, -0.36, 0.0, thick))
-    tail_level = 0.12 + radius if kind == "glider" else 0.0
-    parts += _wing(0.11, 0.07, 0.17, 0.03, -0.38 - (0.03 if kind == "glider" else 0.0), tail_level, thick)
-    if kind == "glider":
+    tail_level = 0.12 + radius if glider else 0.0
+    parts += _wing(0.11, 0.07, 0.17, 0.03, -0.38 - (0.03 if glider else 0.0), tail_level, thick)
+    if glider:
         return [*parts, ball((0.0, 0.7 * radius, 0.2), (0.8 * radius, 0.9 * radius, 0.13))]
     if kind == "biplane":
         parts += _wing(root, root, span * 0.9, 0.0, front - 0.02, -0.8 * radius, thick)

@@ -55,7 +55,7 @@ def _standing_lamp(choose: Choices, kind: str, shade: str, base: str) -> list[Pa
     if shade == "dome":
         height = 0.75 * radius
     low = 1.0 - height
-    reach = low + 0.6 * height
+    reach = low + (height - 0.016 if shade == "dome" else 0.6 * height)
     parts = _shade(choose, shade, low, radius, height, 0.032)
     if base == "tripod":
         top = choose.between(0.62, 0.72)
@@ -198,7 +198,7 @@ def vase(choose: Choices) -> Draft:
     profile = smooth_profile(knots, 29)
     wall = choose.between(0.036, 0.05)
     parts = [shell(profile, wall, floor=choose.between(0.04, 0.07))]
-    handles = form in ("amphora", "bulging") and choose.chance(0.5)
+    handles = form == "amphora" and choose.chance(0.6)
     if handles:
         parts += _vase_handles(knots, np.array(profile), wall)
     foot = not handles and choose.chance(0.35)
