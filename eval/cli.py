@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="argus3d-eval", description="Measure generated shapes against reference shapes.")
+    parser = argparse.ArgumentParser(prog="argus3d-eval", description="Measure generated shapes against references.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     source = "folder of samples, meshes or prepared data; .npy, .npz or .pt array; split part such as household-v1/test"
     score = commands.add_parser("score", help="measure a generated set against a reference set")
@@ -53,21 +53,24 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _score(arguments: argparse.Namespace) -> int:
-    from eval.clouds import draw, load_clouds
+    from eval.clouds import CloudSet, draw, load_clouds
     from eval.evaluate import evaluate_sets
     from eval.protocol import get_protocol
     from eval.results import run_record, write
 
     start = time.monotonic()
     protocol = get_protocol(arguments.protocol)
-    sets = []
-    for source in (arguments.generated, arguments.reference):
+
+    def load(source: str) -> CloudSet:
         clouds = load_clouds(source, protocol.points, protocol.seed, arguments.data_root)
+        if arguments.count is not None:
+            clouds = draw(clouds, arguments.count, protocol.seed)
         print(f"{source}: {len(clouds.ids)} of {clouds.asked} shapes", file=sys.stderr)
-        sets.append(clouds)
-    if arguments.count is not None:
-        sets = [draw(clouds, arguments.count, protocol.seed) for clouds in sets]
-    result = evaluate_sets(*sets, protocol, arguments.name or arguments.out.stem, arguments.cache)
+        return clouds
+
+    generated, reference = load(arguments.generated), load(arguments.reference)
+    name = arguments.name or arguments.out.stem
+    result = evaluate_sets(generated, reference, protocol, name, arguments.cache)
     command = f"score {arguments.generated} {arguments.reference} --protocol {arguments.protocol}"
     write(result, run_record(time.monotonic() - start, command), arguments.out)
     for note in result.notes:

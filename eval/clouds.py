@@ -5,8 +5,8 @@ Each shape is drawn from a random stream of its own, (seed, id): order, count an
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +49,18 @@ class CloudSet:
             raise ValueError(
                 f"{self.name}: {len(self.clouds)} clouds, {len(self.ids)} ids, {len(self.categories)} categories"
             )
+        if self.asked != len(self.ids) + len(self.failed):
+            raise ValueError(
+                f"{self.name}: {self.asked} shapes asked, but {len(self.ids)} found and {len(self.failed)} failed"
+            )
         if len(set(self.ids)) != len(self.ids):
             twice = next(item for index, item in enumerate(self.ids) if item in self.ids[:index])
             raise ValueError(f"{self.name}: id {twice!r} comes twice; ids must be unique")
 
 
-def load_clouds(source: str, points: int, seed: int, data_root: Path | None = None, name: str | None = None) -> CloudSet:
+def load_clouds(
+    source: str, points: int, seed: int, data_root: Path | None = None, name: str | None = None
+) -> CloudSet:
     """Get a set of clouds.
 
     source : a folder of samples with manifest.json, a folder of meshes (classes by sub-folder), a folder of prepared
@@ -88,59 +94,81 @@ def rng_of(seed: int, item: str) -> np.random.Generator:
 
 
 def draw(clouds: CloudSet, count: int, seed: int) -> CloudSet:
-    """`count` shapes of a set, chosen by hash of (seed, id), in the set's own order.
+    """`count` of the shapes asked for, chosen by hash of (seed, id), in the set's own order; failed ones stay failed.
 
-    Raises : UserError if the set has fewer
+    Raises : UserError if fewer were asked for, or none of the chosen has a cloud
+    """
+    if not 1 <= count <= clouds.asked:
+        raise UserError(f"{clouds.name}: {count} shapes asked, {clouds.asked} there; ask for 1 to {clouds.asked}")
+    every = [*clouds.ids, *(item for item, _ in clouds.failed)]
+    chosen = set(_by_hash(every, seed)[:count])
+    failed = tuple(entry for entry in clouds.failed if entry[0] in chosen)
+    indices = [index for index, item in enumerate(clouds.ids) if item in chosen]
+    if not indices:
+        raise UserError(f"{clouds.name}: none of the {count} chosen shapes has a cloud; ask for more")
+    return replace(_pick(clouds, indices), asked=count, failed=failed)
+
+
+def thin(clouds: CloudSet, count: int, seed: int) -> CloudSet:
+    """`count` of the shapes found, chosen by hash of (seed, id), in the set's own order.
+
+    Raises : UserError if fewer were found
     """
     if count > len(clouds.ids):
-        raise UserError(f"{clouds.name}: {count} shapes asked, {len(clouds.ids)} there; ask for fewer")
-    return _pick(clouds, sorted(_ranked(clouds, range(len(clouds.ids)), seed)[:count]))
+        raise UserError(f"{clouds.name}: {count} shapes asked, {len(clouds.ids)} found; ask for fewer")
+    chosen = set(_by_hash(clouds.ids, seed)[:count])
+    return _pick(clouds, [index for index, item in enumerate(clouds.ids) if item in chosen])
 
 
 def draw_like(clouds: CloudSet, reference: CloudSet, seed: int) -> CloudSet:
-    """As many shapes of each category as `reference` has, chosen by hash of (seed, id), in the set's own order.
+    """As many found shapes of each category as `reference` has, chosen by hash of (seed, id), in the set's own order.
 
     Raises : UserError if a category has fewer than `reference`
     """
-    chosen: list[int] = []
-    for category in sorted(set(reference.categories)):
-        wanted = reference.categories.count(category)
-        there = [index for index, entry in enumerate(clouds.categories) if entry == category]
-        if len(there) < wanted:
+    chosen: set[str] = set()
+    for category, ids in _by_category(reference).items():
+        there = _by_category(clouds).get(category, [])
+        if len(there) < len(ids):
             raise UserError(
-                f"{clouds.name}: {len(there)} shapes of {category!r}, {reference.name} has {wanted}; add some"
+                f"{clouds.name}: {len(there)} shapes of {category!r}, {reference.name} has {len(ids)}; add some"
             )
-        chosen += _ranked(clouds, there, seed)[:wanted]
-    return _pick(clouds, sorted(chosen))
+        chosen.update(_by_hash(there, seed)[: len(ids)])
+    return _pick(clouds, [index for index, item in enumerate(clouds.ids) if item in chosen])
 
 
 def halves(clouds: CloudSet, seed: int) -> tuple[CloudSet, CloudSet]:
-    """Two disjoint sets of equal size, each category cut in the middle of its hash order.
+    """Two disjoint sets of found shapes, equal in size and as equal as can be in categories, chosen by hash.
 
     Raises : UserError for fewer than two shapes
     """
     if len(clouds.ids) < 2:
         raise UserError(f"{clouds.name}: {len(clouds.ids)} shapes cannot be halved")
-    by_category: list[int] = []
-    for category in sorted(set(clouds.categories)):
-        by_category += _ranked(clouds, [i for i, entry in enumerate(clouds.categories) if entry == category], seed)
-    size = len(by_category) // 2
-    # Every second one, so that each category falls on both sides, and the odd one out is left.
-    return _pick(clouds, sorted(by_category[0 : 2 * size : 2])), _pick(clouds, sorted(by_category[1 : 2 * size : 2]))
+    ranked = [item for _, ids in sorted(_by_category(clouds).items()) for item in _by_hash(ids, seed)]
+    size = len(ranked) // 2  # of an odd number the last one is left
+    row = {item: index for index, item in enumerate(clouds.ids)}
+    # Every second one, so that each category falls on both sides.
+    first, second = (sorted(row[item] for item in ranked[start : 2 * size : 2]) for start in (0, 1))
+    return _pick(clouds, first), _pick(clouds, second)
 
 
-def _ranked(clouds: CloudSet, indices: Sequence[int], seed: int) -> list[int]:
-    return sorted(indices, key=lambda index: hashlib.sha256(f"draw:{seed}:{clouds.ids[index]}".encode()).hexdigest())
+def _by_category(clouds: CloudSet) -> dict[str, list[str]]:
+    table: dict[str, list[str]] = {}
+    for item, category in zip(clouds.ids, clouds.categories, strict=True):
+        table.setdefault(category, []).append(item)
+    return table
 
 
-def _pick(clouds: CloudSet, indices: Sequence[int]) -> CloudSet:
+def _by_hash(ids: Iterable[str], seed: int) -> list[str]:
+    return sorted(ids, key=lambda item: hashlib.sha256(f"draw:{seed}:{item}".encode()).hexdigest())
+
+
+def _pick(clouds: CloudSet, indices: list[int]) -> CloudSet:
     return CloudSet(
         name=clouds.name,
-        clouds=clouds.clouds[list(indices)],
+        clouds=clouds.clouds[indices],
         ids=tuple(clouds.ids[index] for index in indices),
         categories=tuple(clouds.categories[index] for index in indices),
-        asked=len(indices) + len(clouds.failed),
-        failed=clouds.failed,
+        asked=len(indices),
     )
 
 

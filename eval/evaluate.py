@@ -1,7 +1,7 @@
 """From two sets of clouds to a result: the metrics of a protocol, with intervals."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from argus3d.data.files import beside
 from argus3d.errors import UserError
 from eval import intervals
-from eval.clouds import CloudSet, draw
+from eval.clouds import CloudSet, thin
 from eval.distances.chamfer import chamfer_matrix, chamfer_self_matrix
 from eval.distances.emd import emd_matrix, emd_self_matrix
 from eval.metrics.coverage import coverage
@@ -39,11 +39,11 @@ def evaluate(generated: npt.ArrayLike, reference: npt.ArrayLike, protocol: str |
     """Measure generated clouds against reference clouds.
 
     generated : (G, P, 3) float32, P at least the protocol's points
-    reference : (G, Q, 3) float32, Q at least the protocol's points
+    reference : (G, P, 3) float32
     protocol : a preset's name, a JSON file, or a Protocol
     returns : Result; `result.metrics["one_nna_cd"].value`, `.low`, `.high`
     Raises : ValueError naming set and index for an empty set or cloud, a value that is not finite, points all equal,
-        fewer points than the protocol asks for, sets of different sizes, or sets of one
+        fewer points than the protocol asks for, clouds or sets of different sizes, or sets of one
     """
     chosen = protocol if isinstance(protocol, Protocol) else get_protocol(protocol)
     try:
@@ -70,12 +70,17 @@ def evaluate_sets(
             f"{protocol.name} refuses sets of different sizes: draw as many from each (--count "
             f"{min(generated.asked, reference.asked)})"
         )
+    if generated.clouds.shape[1] != reference.clouds.shape[1]:
+        raise UserError(
+            f"{generated.name} has clouds of {generated.clouds.shape[1]} points, {reference.name} of "
+            f"{reference.clouds.shape[1]}: sample both with the same number, so that neither set is the denser one"
+        )
     size = min(len(generated.ids), len(reference.ids))
     if size < 2:
         raise UserError(f"sets of one shape cannot be compared: {generated.name} and {reference.name} need two or more")
     notes = _failure_notes(generated, reference, size)
-    points_g = _points(draw(generated, size, protocol.seed), "generated", protocol)
-    points_r = _points(draw(reference, size, protocol.seed), "reference", protocol)
+    points_g = _points(thin(generated, size, protocol.seed), "generated", protocol)
+    points_r = _points(thin(reference, size, protocol.seed), "reference", protocol)
     metrics: dict[str, MetricValue] = {}
     for suffix, distances in (
         ("cd", _chamfer_distances(points_g, points_r, protocol, cache)),
@@ -90,7 +95,7 @@ def evaluate_sets(
         protocol=protocol,
         counts={"generated": counts(generated), "reference": counts(reference)},
         metrics=metrics,
-        data={"generated": _sha256(points_g), "reference": _sha256(points_r)},
+        data={"generated": clouds_sha256(points_g), "reference": clouds_sha256(points_r)},
         notes=tuple(notes),
     )
 
@@ -100,33 +105,61 @@ def set_metrics(distances: Distances, protocol: Protocol, suffix: str) -> tuple[
 
     suffix : "cd" or "emd", ends the metrics' names
     """
-    whole = _ecd(distances, protocol)
-    values = {
-        "mmd": mmd(distances.gr),
-        "cov": coverage(distances.gr),
-        "one_nna": one_nna(distances.gr, distances.gg, distances.rr),
-    }
+    scores, whole = _edge_counts(distances, protocol, suffix)
+    metrics = _mean_like(distances, protocol, suffix) | scores
+    notes = [f"ecd_{suffix} {whole.note}"] if whole.note else []
+    blank = [key for key, entry in metrics.items() if np.isnan(entry.low) and not np.isnan(entry.value)]
+    if blank:
+        notes.append(f"no interval for {', '.join(blank)}: too few shapes")
+    return metrics, notes
 
-    def statistic(gr: Matrix, gg: Matrix, rr: Matrix) -> npt.NDArray[np.float64]:
-        part = _ecd(Distances(gr, gg, rr), protocol)
-        return np.array([mmd(gr), coverage(gr), one_nna(gr, gg, rr), part.zw, part.zd])
 
-    drawn = intervals.subsample(
-        distances.gr, distances.gg, distances.rr, statistic, protocol.interval_repeats, protocol.seed
-    )
-    size, share = len(distances.gr), protocol.confidence
+def clouds_sha256(clouds: Points) -> str:
+    """sha256 of the clouds as measured, shape and type included, hex."""
+    return hashlib.sha256(f"{clouds.dtype} {clouds.shape} ".encode() + clouds.tobytes()).hexdigest()
+
+
+def _mean_like(distances: Distances, protocol: Protocol, suffix: str) -> dict[str, MetricValue]:
+    """MMD, COV, 1-NNA."""
+
+    def statistic(gr: Matrix, gg: Matrix, rr: Matrix) -> Matrix:
+        return np.array([mmd(gr), coverage(gr), one_nna(gr, gg, rr)])
+
+    values = statistic(distances.gr, distances.gg, distances.rr)
+    drawn = _subsamples(distances, statistic, intervals.QUARTER, protocol)
     described = {"mmd": ("lower", None, np.inf), "cov": ("higher", 1.0, 1.0), "one_nna": ("towards", 0.5, 1.0)}
-    metrics: dict[str, MetricValue] = {}
+    metrics = {}
     for column, (key, (direction, ideal, most)) in enumerate(described.items()):
-        low, high = intervals.mean_like_interval(values[key], drawn[:, column], size, share, (0.0, most))
-        metrics[f"{key}_{suffix}"] = MetricValue(values[key], low, high, direction, ideal, _unit(key, suffix, protocol))
-    low, high = intervals.squared_length_interval(whole.zw, whole.zd, drawn[:, 3:], size, share)
-    metrics[f"ecd_{suffix}"] = MetricValue(whole.value, low, high, "lower", 2.0)
-    for column, key in ((3, "zw"), (4, "zd")):
-        value = getattr(whole, key)
+        low, high = intervals.mean_like_interval(
+            values[column], drawn[:, column], len(distances.gr), protocol.confidence, (0.0, most)
+        )
+        unit = _unit(suffix, protocol) if key == "mmd" else ""
+        metrics[f"{key}_{suffix}"] = MetricValue(float(values[column]), low, high, direction, ideal, unit)
+    return metrics
+
+
+def _edge_counts(distances: Distances, protocol: Protocol, suffix: str) -> tuple[dict[str, MetricValue], Ecd]:
+    """ECD and its two parts."""
+
+    def statistic(gr: Matrix, gg: Matrix, rr: Matrix) -> Matrix:
+        part = ecd(gr, gg, rr, protocol.ecd_k)
+        return np.array([part.zw, part.zd])
+
+    whole = ecd(distances.gr, distances.gg, distances.rr, protocol.ecd_k)
+    drawn = _subsamples(distances, statistic, intervals.HALF, protocol)
+    size, share = len(distances.gr), protocol.confidence
+    low, high = intervals.squared_length_interval(whole.zw, whole.zd, drawn, size, share)
+    metrics = {f"ecd_{suffix}": MetricValue(whole.value, low, high, "lower", 2.0)}
+    for column, (key, value) in enumerate({"zw": whole.zw, "zd": whole.zd}.items()):
         low, high = intervals.score_interval(value, drawn[:, column], size, share)
         metrics[f"ecd_{suffix}_{key}"] = MetricValue(value, low, high, "towards", 0.0)
-    return metrics, _undefined_notes(metrics, whole, suffix)
+    return metrics, whole
+
+
+def _subsamples(distances: Distances, statistic: intervals.Statistic, parts: int, protocol: Protocol) -> Matrix:
+    return intervals.subsample(
+        distances.gr, distances.gg, distances.rr, statistic, parts, protocol.interval_repeats, protocol.seed
+    )
 
 
 def counts(clouds: CloudSet) -> Counts:
@@ -134,25 +167,11 @@ def counts(clouds: CloudSet) -> Counts:
     return Counts(clouds.asked, len(clouds.ids), clouds.failed)
 
 
-def _ecd(distances: Distances, protocol: Protocol) -> Ecd:
-    if distances.gr.shape[0] + distances.gr.shape[1] < 4:
-        raise UserError("ECD needs at least two shapes a set")
-    return ecd(distances.gr, distances.gg, distances.rr, protocol.ecd_k)
-
-
-def _unit(key: str, suffix: str, protocol: Protocol) -> str:
-    """Unit of MMD; the others are plain numbers. The side is the longest of a shape's box."""
-    if key != "mmd" or protocol.normalization != "box":
+def _unit(suffix: str, protocol: Protocol) -> str:
+    """Unit of a distance; the side is the longest of a shape's box."""
+    if protocol.normalization != "box" or (suffix == "cd" and protocol.chamfer == "squared_sum"):
         return ""
-    return "side^2" if suffix == "cd" and protocol.chamfer.startswith("squared") else "side"
-
-
-def _undefined_notes(metrics: Mapping[str, MetricValue], whole: Ecd, suffix: str) -> list[str]:
-    notes = [f"ecd_{suffix} {whole.note}"] if whole.note else []
-    blank = [key for key, entry in metrics.items() if np.isnan(entry.low) and not np.isnan(entry.value)]
-    if blank:
-        notes.append(f"no interval for {', '.join(blank)}: too few shapes for subsamples of a quarter")
-    return notes
+    return "side^2" if suffix == "cd" and protocol.chamfer == "squared_mean" else "side"
 
 
 def _failure_notes(generated: CloudSet, reference: CloudSet, size: int) -> list[str]:
@@ -211,7 +230,7 @@ def _kept(cache: Path | None, clouds: Points, what: str, compute: Callable[[], M
     """A set's own distances, from the cache folder if the same clouds were measured the same way before."""
     if cache is None:
         return compute()
-    key = hashlib.sha256(f"{what} {_sha256(clouds)}".encode()).hexdigest()
+    key = hashlib.sha256(f"{what} {clouds_sha256(clouds)}".encode()).hexdigest()
     path = cache / f"{key}.npy"
     if path.is_file():
         return np.asarray(np.load(path))
@@ -219,10 +238,6 @@ def _kept(cache: Path | None, clouds: Points, what: str, compute: Callable[[], M
     with beside(path) as scratch:
         np.save(scratch, matrix)
     return matrix
-
-
-def _sha256(clouds: Points) -> str:
-    return hashlib.sha256(f"{clouds.dtype} {clouds.shape} ".encode() + clouds.tobytes()).hexdigest()
 
 
 def _as_set(role: str, clouds: npt.ArrayLike) -> CloudSet:

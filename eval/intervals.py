@@ -14,10 +14,12 @@ one third too large (15 % in width) at the upper: intervals err towards wide, a 
 interval is value -+ z standard errors, cut at the metric's bounds. It covers the metric's mean over other pairs of
 sets of the same sizes, not the value that endless sets would give.
 
-ECD. S does not settle as sets grow, so it is not scaled. Its parts zw and zd are standard scores: their spread does
-not depend on the size, and comes from the same subsamples. For S = zw^2 + zd^2 = |z|^2 the interval holds the squared
-lengths of all points within r of z, where r is the radius that the given share of deviations stays within; it covers
-the squared length of the mean of z, which is 0 for equal distributions. It is the widest of the intervals here.
+ECD. S does not settle as sets grow, so it is not scaled. Its parts zw and zd are standard scores, whose spread does
+not depend on the size. They come from halves instead of quarters, with the same k: a graph of k trees on few points is
+another graph, and k disjoint trees need more than 2 k points. Spreads measured by simulation are 0.95 to 1.4 times the
+true ones (the tests hold that). For S = zw^2 + zd^2 = |z|^2 the interval holds the squared lengths of all points within
+r of z, where r is the radius that the given share of deviations stays within; it covers the squared length of the mean
+of z, which is 0 for equal distributions, and always holds S itself.
 
 Means over shapes (reconstruction). Each shape has a value of its own, so the percentile bootstrap is right.
 """
@@ -29,8 +31,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-FRACTION = 4  # a subsample is one of so many parts
-SMALLEST = 16  # shapes a set below which a quarter says nothing
+QUARTER, HALF = 4, 2  # a subsample is one of so many parts of each set
+SMALLEST = 16  # shapes a set below which a part says nothing
+DEFINED = 0.9  # share of subsamples that must have a value
 BOOTSTRAPS = 2000
 
 Matrix = npt.NDArray[np.float64]
@@ -38,12 +41,13 @@ Statistic = Callable[[Matrix, Matrix, Matrix], npt.NDArray[np.float64]]
 
 
 def subsample(
-    d_gr: Matrix, d_gg: Matrix, d_rr: Matrix, statistic: Statistic, repeats: int, seed: int
+    d_gr: Matrix, d_gg: Matrix, d_rr: Matrix, statistic: Statistic, parts: int, repeats: int, seed: int
 ) -> npt.NDArray[np.float64]:
-    """Values of some metrics on subsamples of a quarter of each set, drawn without replacement.
+    """Values of some metrics on subsamples of a part of each set, drawn without replacement.
 
     d_gr, d_gg, d_rr : (G, R), (G, G), (R, R) float64
     statistic : three matrices to (S,) values
+    parts : QUARTER or HALF
     returns : (repeats, S) float64; all nan if a set has fewer than 16 shapes
     """
     generated, reference = d_gr.shape
@@ -52,8 +56,8 @@ def subsample(
         return np.full((repeats, len(statistic(d_gr, d_gg, d_rr))), np.nan)
     values = []
     for _ in range(repeats):
-        g = np.sort(rng.choice(generated, generated // FRACTION, replace=False))
-        r = np.sort(rng.choice(reference, reference // FRACTION, replace=False))
+        g = np.sort(rng.choice(generated, generated // parts, replace=False))
+        r = np.sort(rng.choice(reference, reference // parts, replace=False))
         values.append(statistic(d_gr[np.ix_(g, r)], d_gg[np.ix_(g, g)], d_rr[np.ix_(r, r)]))
     return np.stack(values)
 
@@ -64,13 +68,13 @@ def mean_like_interval(
     """Interval of a metric whose variance falls like 1 / size: MMD, COV, 1-NNA.
 
     value : on the whole sets
-    subsamples : (repeats,) float64, see `subsample`
+    subsamples : (repeats,) float64, of quarters
     size : shapes in the smaller set
     bounds : least and largest value the metric can have
     returns : low, high; nan where no subsample was possible
     """
-    taken = size // FRACTION
-    half = _z(confidence) * float(np.std(subsamples, ddof=1)) * (taken / (size - taken)) ** 0.5
+    taken = size // QUARTER
+    half = _z(confidence) * _spread(subsamples) * (taken / (size - taken)) ** 0.5
     return _cut(value - half, bounds), _cut(value + half, bounds)
 
 
@@ -79,9 +83,10 @@ def score_interval(
 ) -> tuple[float, float]:
     """Interval of a standard score (zw, zd of ECD), whose spread does not depend on the size.
 
-    returns : low, high; nan where value or a subsample is undefined
+    subsamples : (repeats,) float64, of halves; nan where undefined
+    returns : low, high; nan where the value or more than a tenth of the subsamples is undefined
     """
-    half = _z(confidence) * float(np.std(subsamples, ddof=1)) * _widening(size)
+    half = _z(confidence) * _spread(subsamples) * _widening(size)
     return value - half, value + half
 
 
@@ -90,10 +95,13 @@ def squared_length_interval(
 ) -> tuple[float, float]:
     """Interval of S = zw^2 + zd^2 from the joint spread of its parts.
 
-    subsamples : (repeats, 2) float64, zw and zd
-    returns : low, high, 0 or more; nan where a part is undefined
+    subsamples : (repeats, 2) float64, zw and zd of halves; nan where undefined
+    returns : low, high, 0 or more; nan where a part or more than a tenth of the subsamples is undefined
     """
-    deviations = (subsamples - subsamples.mean(axis=0)) * _widening(size)
+    defined = subsamples[~np.isnan(subsamples).any(axis=1)]
+    if len(defined) < DEFINED * len(subsamples):
+        return float("nan"), float("nan")
+    deviations = (defined - defined.mean(axis=0)) * _widening(size)
     radius = float(np.quantile(np.hypot(deviations[:, 0], deviations[:, 1]), confidence))
     length = float(np.hypot(zw, zd))
     return float(np.maximum(0.0, length - radius)) ** 2, (length + radius) ** 2
@@ -119,8 +127,15 @@ def _z(confidence: float) -> float:
     return NormalDist().inv_cdf((1 + confidence) / 2)
 
 
+def _spread(subsamples: npt.NDArray[np.float64]) -> float:
+    """Standard deviation of the defined values; nan if too many are not."""
+    defined = subsamples[~np.isnan(subsamples)]
+    return float(np.std(defined, ddof=1)) if len(defined) >= DEFINED * len(subsamples) else float("nan")
+
+
 def _widening(size: int) -> float:
-    return (size / (size - size // FRACTION)) ** 0.5
+    """What the halves of one data set leave out of the spread of halves of many."""
+    return (size / (size - size // HALF)) ** 0.5
 
 
 def _cut(value: float, bounds: tuple[float, float]) -> float:

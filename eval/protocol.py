@@ -25,7 +25,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "emd_solver": ("exact_assignment",),
     "ties": ("lowest_index",),
     "unequal_sets": ("refuse",),
-    "interval": ("quarter_subsamples",),
+    "interval": ("subsamples_quarter_ecd_half",),
 }
 
 
@@ -59,7 +59,7 @@ class Protocol:
     ecd_k: int = 10
     ties: str = "lowest_index"
     unequal_sets: str = "refuse"
-    interval: str = "quarter_subsamples"
+    interval: str = "subsamples_quarter_ecd_half"
     interval_repeats: int = 200
     confidence: float = 0.95
     seed: int = 0

@@ -11,7 +11,7 @@ from eval import intervals
 from eval.clouds import CloudSet
 from eval.distances.chamfer import chamfer
 from eval.distances.emd import emd_pairs
-from eval.evaluate import counts
+from eval.evaluate import clouds_sha256, counts
 from eval.metrics.reconstruction import f_score
 from eval.normalize import normalize_pairs
 from eval.protocol import Protocol
@@ -60,6 +60,7 @@ def evaluate_reconstruction(
         protocol=protocol,
         counts={"generated": counts(generated), "reference": counts(reference)},
         metrics=_metrics(values, protocol),
+        data={"generated": clouds_sha256(generated.clouds), "reference": clouds_sha256(reference.clouds)},
         per_category=_per_category(values, [category[item] for item in (*ids, *lost)]),
         notes=tuple(notes),
     )

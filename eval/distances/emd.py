@@ -1,17 +1,13 @@
 """Earth mover's distance between clouds of equal size, by exact assignment."""
 
 import os
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
-
-POOL_PAYS_FROM = 2e8  # cost entries in all, some seconds of work; starting a process takes about one
 
 Cloud = npt.NDArray[np.float64]
 
@@ -55,7 +51,7 @@ def emd_matrix(generated: npt.ArrayLike, reference: npt.ArrayLike) -> npt.NDArra
     a = _checked(generated, "generated")
     b = _checked(reference, "reference")
     _demand_equal_sizes(a, b)
-    return np.stack(list(_rows(a, b, upper_only=False)))
+    return np.stack(_rows(a, b, upper_only=False))
 
 
 def emd_self_matrix(clouds: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -66,7 +62,7 @@ def emd_self_matrix(clouds: npt.ArrayLike) -> npt.NDArray[np.float64]:
     Raises : ValueError, see `emd`
     """
     a = _checked(clouds, "clouds")
-    upper = np.stack(list(_rows(a, a, upper_only=True)))
+    upper = np.stack(_rows(a, a, upper_only=True))
     return upper + upper.T
 
 
@@ -89,36 +85,15 @@ def _solve(a: Cloud, b: Cloud) -> float:
     return float(cost[rows, columns].mean())
 
 
-def _rows(a: Cloud, b: Cloud, upper_only: bool) -> Iterator[npt.NDArray[np.float64]]:
-    """Rows of the matrix in order; the same numbers from one process and from many."""
-    jobs = [(i, upper_only) for i in range(len(a))]
-    workers = os.cpu_count() or 1
-    if workers == 1 or len(a) * len(b) * a.shape[1] ** 2 < POOL_PAYS_FROM:
-        yield from (_row(a, b, job) for job in jobs)
-        return
-    # Spawned, not forked: a fork of a process with torch or OpenMP threads can hang. Neither the cost matrix nor the
-    # assignment uses BLAS, so a worker is one thread.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _keep, (a, b)) as pool:
-        yield from pool.map(_kept_row, jobs)
+def _rows(a: Cloud, b: Cloud, upper_only: bool) -> list[npt.NDArray[np.float64]]:
+    """Rows of the matrix, one a job; the solver leaves Python's lock, so threads share the cores."""
 
+    def row(i: int) -> npt.NDArray[np.float64]:
+        first = i + 1 if upper_only else 0
+        return np.array([0.0] * first + [_solve(a[i], b[j]) for j in range(first, len(b))])
 
-def _row(a: Cloud, b: Cloud, job: tuple[int, bool]) -> npt.NDArray[np.float64]:
-    i, upper_only = job
-    row = np.zeros(len(b))
-    for j in range(i + 1 if upper_only else 0, len(b)):
-        row[j] = _solve(a[i], b[j])
-    return row
-
-
-_kept: dict[str, Cloud] = {}
-
-
-def _keep(a: Cloud, b: Cloud) -> None:
-    _kept["a"], _kept["b"] = a, b
-
-
-def _kept_row(job: tuple[int, bool]) -> npt.NDArray[np.float64]:
-    return _row(_kept["a"], _kept["b"], job)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(row, range(len(a))))
 
 
 def _demand_equal_sizes(a: Cloud, b: Cloud) -> None:

@@ -80,7 +80,8 @@ def edge_count(edges: Edges, generated: int, reference: int, k: int = 1) -> Ecd:
     inside = (edges < n).sum(axis=1)
     x = Fraction(int((inside == 2).sum())) - mean_1
     y = Fraction(int((inside == 0).sum())) - mean_2
-    zw = _standardised((m - 1) * x + (n - 1) * y, (m - 1) ** 2 * var_1 + (n - 1) ** 2 * var_2 + 2 * (m - 1) * (n - 1) * cov)
+    u, v = m - 1, n - 1
+    zw = _standardised(u * x + v * y, u * u * var_1 + v * v * var_2 + 2 * u * v * cov)
     zd = _standardised(x - y, var_1 + var_2 - 2 * cov)
     determinant = var_1 * var_2 - cov * cov
     if determinant == 0:

@@ -24,8 +24,7 @@ def pack(clouds: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], npt.
     returns : queries (N, ceil(P / LANES), 3, LANES) float32 and candidates (N, 3, P rounded up to UNROLL) float32; the
         last point is repeated as padding, which changes no minimum, and padded lanes are left out of the sums
     """
-    count, points, _ = clouds.shape
-    queries = _pad(clouds, LANES).reshape(count, -1, LANES, 3).transpose(0, 1, 3, 2)
+    queries = _pad(clouds, LANES).reshape(len(clouds), -1, LANES, 3).transpose(0, 1, 3, 2)
     candidates = _pad(clouds, UNROLL).transpose(0, 2, 1)
     return np.ascontiguousarray(queries), np.ascontiguousarray(candidates)
 
