@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from argus3d.data.catalogue import Item
+from argus3d.data.procedural.chairs import chair
 from argus3d.data.procedural.draft import Choices, Draft
-from argus3d.data.procedural.seats import bed, chair, sofa
+from argus3d.data.procedural.soft import bed, sofa
 from argus3d.data.procedural.solid import ProceduralSolid, normalised
 from argus3d.data.procedural.storage import cabinet, shelf, table
 from argus3d.data.procedural.vehicles import airplane, car
@@ -76,7 +77,9 @@ class ProceduralCatalogue:
         """
         category, _, digits = item_id.rpartition("-")
         if not digits.isdecimal() or item_id != f"{category}-{int(digits):05d}" or int(digits) >= self.count:
-            raise UserError(f"procedural: no shape {item_id!r}; ids run from chair-00000 to chair-{self.count - 1:05d}.")
+            raise UserError(
+                f"procedural: no shape {item_id!r}; ids run from chair-00000 to chair-{self.count - 1:05d}."
+            )
         return make(category, int(digits))
 
     def picture(self, item_id: str) -> bytes | None:

@@ -8,7 +8,7 @@ from scipy.interpolate import PchipInterpolator
 from argus3d.data.procedural.primitives import Ball, Floats, Prism, Revolution, Ring, counter_clockwise
 from argus3d.data.procedural.solid import Part
 
-Point = Sequence[float]
+Point = Sequence[float] | Floats
 
 _SQUARE = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
 
@@ -20,13 +20,14 @@ def box(centre: Point, size: Point, taper: tuple[float, float] = (1.0, 1.0)) -> 
 
 def beam(bottom: Point, top: Point, width: float, depth: float, taper: float = 1.0) -> Part:
     """A bar of width x depth from one point up to another, its ends level."""
-    return _leaning(Prism(_SQUARE, (taper, taper)), bottom, top, width, depth)
+    return _leaning(Prism(_SQUARE, (taper, taper)), bottom, top, (width, 1.0, depth))
 
 
 def post(bottom: Point, top: Point, radius: float, taper: float = 1.0) -> Part:
     """A round bar from one point up to another, its ends level; `taper` scales the radius at the top."""
-    profile = np.array([[0.0, -0.5], [1.0, -0.5], [taper, 0.5], [0.0, 0.5]])
-    return _leaning(Revolution(profile), bottom, top, radius, radius)
+    half = (top[1] - bottom[1]) / 2.0
+    profile = np.array([[0.0, -half], [radius, -half], [radius * taper, half], [0.0, half]])
+    return _leaning(Revolution(profile), bottom, top, (1.0, 2.0 * half, 1.0))
 
 
 def rod(start: Point, end: Point, radius: float, end_radius: float | None = None) -> Part:
@@ -40,8 +41,9 @@ def rod(start: Point, end: Point, radius: float, end_radius: float | None = None
 
 def disc(centre: Point, radius: float, height: float, stretch: float = 1.0) -> Part:
     """An upright cylinder around its centre; `stretch` scales it along z."""
-    profile = np.array([[0.0, -0.5], [1.0, -0.5], [1.0, 0.5], [0.0, 0.5]])
-    return Part(Revolution(profile), np.diag([radius, height, radius * stretch]), np.asarray(centre, float))
+    half = height / 2.0
+    profile = np.array([[0.0, -half], [radius, -half], [radius, half], [0.0, half]])
+    return Part(Revolution(profile), np.diag([1.0, 1.0, stretch]), np.asarray(centre, float))
 
 
 def board(centre: Point, size: Point, radius: float, axis: str = "y") -> Part:
@@ -87,7 +89,9 @@ def turned(profile: Sequence[Point], base: Point = (0.0, 0.0, 0.0), up: Point = 
     ends = np.array([[0.0, outline[0, 1]], [0.0, outline[-1, 1]]])
     closed = np.concatenate([ends[:1], outline[outline[:, 0] >= 0.0], ends[1:]])
     distinct = np.any(np.diff(closed, axis=0, prepend=np.nan) != 0.0, axis=1)
-    return Part(Revolution(counter_clockwise(closed[distinct])), turn_up_to(np.asarray(up, float)), np.array(base, float))
+    return Part(
+        Revolution(counter_clockwise(closed[distinct])), turn_up_to(np.asarray(up, float)), np.array(base, float)
+    )
 
 
 def shell(profile: Sequence[Point], wall: float, base: Point = (0.0, 0.0, 0.0), floor: float = 0.0) -> Part:
@@ -153,7 +157,9 @@ def turn_up_to(direction: Floats) -> Floats:
     return np.stack([side, direction, np.cross(side, direction)], axis=1)
 
 
-def _leaning(primitive: Prism | Revolution, bottom: Point, top: Point, width: float, depth: float) -> Part:
+def _leaning(primitive: Prism | Revolution, bottom: Point, top: Point, size: tuple[float, float, float]) -> Part:
+    """Lean a primitive from bottom to top; size says its width and depth, and how tall it is in its own frame."""
     a, b = np.asarray(bottom, float), np.asarray(top, float)
-    matrix = np.stack([np.array([width, 0.0, 0.0]), b - a, np.array([0.0, 0.0, depth])], axis=1)
+    width, tall, depth = size
+    matrix = np.stack([np.array([width, 0.0, 0.0]), (b - a) / tall, np.array([0.0, 0.0, depth])], axis=1)
     return Part(primitive, matrix, (a + b) / 2.0)

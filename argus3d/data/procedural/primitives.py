@@ -1,7 +1,8 @@
-"""Four analytic solids in their own frames: prism, solid of revolution, ball and ring, each with an exact inside test."""
+"""Four solids in their own frames, each with an exact inside test: prism, solid of revolution, ball, ring."""
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +26,14 @@ class Primitive(Protocol):
         """Return the largest scalar product of a point of the solid with direction : (3,)."""
         ...
 
+    def mesh(self) -> tuple[Floats, Ints]:
+        """Return vertices : (V, 3) and outward faces : (F, 3) of a closed mesh."""
+        ...
+
+
+class Curved(Primitive, Protocol):
+    """A primitive whose surface is sampled in its own frame."""
+
     def area(self) -> float:
         """Return the area of the surface."""
         ...
@@ -33,9 +42,38 @@ class Primitive(Protocol):
         """Draw points and outward unit normals : (count, 3), uniform by area."""
         ...
 
-    def mesh(self) -> tuple[Floats, Ints]:
-        """Return vertices : (V, 3) and outward faces : (F, 3) of a closed mesh."""
-        ...
+
+@dataclass(frozen=True, eq=False)
+class Facets:
+    """Triangles to draw points from: corners : (F, 3, 3), outward unit normals : (F, 3), areas : (F,)."""
+
+    corners: Floats
+    normals: Floats
+    areas: Floats
+
+    @classmethod
+    def of_mesh(cls, vertices: Floats, faces: Ints) -> "Facets":
+        """Take the triangles that have an area."""
+        corners = vertices[faces]
+        (ax, ay, az), (bx, by, bz) = (corners[:, 1] - corners[:, 0]).T, (corners[:, 2] - corners[:, 0]).T
+        cross = np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=1)
+        doubled = np.sqrt(np.einsum("ij,ij->i", cross, cross))
+        real = doubled > 1e-14
+        return cls(corners[real], cross[real] / doubled[real, None], doubled[real] / 2.0)
+
+    def sample(self, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """Draw points and outward unit normals : (count, 3), uniform by area."""
+        chosen = _pick(self.areas, count, rng)
+        u, v = rng.random((2, count, 1))
+        beyond = u + v > 1.0
+        u, v = np.where(beyond, 1.0 - u, u), np.where(beyond, 1.0 - v, v)
+        a, b, c = self.corners[chosen].transpose(1, 0, 2)
+        return a + u * (b - a) + v * (c - a), self.normals[chosen]
+
+
+def _pick(weights: Floats, count: int, rng: np.random.Generator) -> Ints:
+    steps = np.cumsum(weights)
+    return np.minimum(np.searchsorted(steps, rng.random(count) * steps[-1], side="right"), len(weights) - 1)
 
 
 def counter_clockwise(polygon: Floats) -> Floats:
@@ -78,18 +116,6 @@ class Prism:
     def support(self, direction: Floats) -> float:
         return float(np.max(self.mesh()[0] @ direction))
 
-    def area(self) -> float:
-        return float(self._triangles[2].sum())
-
-    def sample(self, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        corners, normals, areas = self._triangles
-        chosen = rng.choice(len(areas), size=count, p=areas / areas.sum())
-        u, v = rng.random((2, count, 1))
-        beyond = u + v > 1.0
-        u, v = np.where(beyond, 1.0 - u, u), np.where(beyond, 1.0 - v, v)
-        a, b, c = (corners[chosen, k] for k in range(3))
-        return a + u * (b - a) + v * (c - a), normals[chosen]
-
     def mesh(self) -> tuple[Floats, Ints]:
         return self._mesh
 
@@ -107,15 +133,6 @@ class Prism:
             np.stack([following, ring + count, following + count], 1),
         ]
         return np.concatenate([low, high]), np.concatenate([lid, lid[:, ::-1] + count, *sides])
-
-    @cached_property
-    def _triangles(self) -> tuple[Floats, Floats, Floats]:
-        vertices, faces = self._mesh
-        corners = vertices[faces]  # (F, 3, 3)
-        cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        doubled = np.linalg.norm(cross, axis=1)
-        solid = doubled > 1e-14
-        return corners[solid], cross[solid] / doubled[solid, None], doubled[solid] / 2.0
 
 
 def _strip(count: int) -> list[tuple[int, int, int]]:
@@ -151,7 +168,7 @@ class Revolution:
 
     def sample(self, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
         start, end, areas = self._bands
-        chosen = rng.choice(len(areas), size=count, p=areas / areas.sum())
+        chosen = _pick(areas, count, rng)
         near, far = start[chosen, 0], end[chosen, 0]
         # Density along a band is proportional to the radius: the squared radius is uniform.
         draw = rng.random(count)
@@ -265,7 +282,7 @@ class Ring:
         width = len(around)
         rows = [_on_tube(np.full(width, a), around, self.major, self.minor)[0] for a in angles]
         indices = [np.arange(width) + k * width for k in range(steps + 1)]
-        faces = [_band(a, b) for a, b in zip(indices[:-1], indices[1:], strict=True)]
+        faces = [_band(a, b) for a, b in pairwise(indices)]
         lid = np.array(_strip(width))
         return np.concatenate(rows), np.concatenate([*faces, lid, lid[:, ::-1] + steps * width])
 

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from argus3d.data.procedural.primitives import Bools, Floats, Ints, Primitive
+from argus3d.data.procedural.primitives import Bools, Curved, Facets, Floats, Ints, Prism
 
 _STEP = 1e-7  # how far off the surface a sample looks to see which side is outside; the longest side is 1
 
@@ -15,7 +15,7 @@ _STEP = 1e-7  # how far off the surface a sample looks to see which side is outs
 class Part:
     """A primitive under the affine map x -> matrix @ x + offset; matrix : (3, 3) regular, offset : (3,)."""
 
-    primitive: Primitive
+    primitive: Prism | Curved
     matrix: Floats
     offset: Floats
 
@@ -36,31 +36,40 @@ class Part:
 
     @cached_property
     def area_bound(self) -> float:
-        """An upper bound of the surface area, reached where the map is a similarity."""
+        """An upper bound of the surface area, reached by flat solids and under similarities."""
+        if isinstance(self.primitive, Prism):
+            return float(self._facets.areas.sum())
         return self.primitive.area() * self._largest_stretch
 
     def sample(self, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Draw points uniform by area, with unit normals: on average `count` times area / area_bound of them."""
+        if isinstance(self.primitive, Prism):
+            return self._facets.sample(count, rng)
         points, normals = self.primitive.sample(count, rng)
         stretched = normals @ self._cofactor.T
-        stretch = np.linalg.norm(stretched, axis=1)
+        stretch = np.sqrt(np.einsum("ij,ij->i", stretched, stretched))
         kept = rng.random(count) * self._largest_stretch <= stretch
-        outward = stretched[kept] * np.sign(np.linalg.det(self.matrix)) / stretch[kept, None]
-        return points[kept] @ self.matrix.T + self.offset, outward
+        return points[kept] @ self.matrix.T + self.offset, stretched[kept] / stretch[kept, None]
 
     def mesh(self) -> tuple[Floats, Ints]:
         """Return vertices : (V, 3) and outward faces : (F, 3)."""
         vertices, faces = self.primitive.mesh()
         mirrored = np.linalg.det(self.matrix) < 0.0
-        return vertices @ self.matrix.T + self.offset, faces[:, ::-1] if mirrored else faces
+        placed: Floats = vertices @ self.matrix.T + self.offset
+        return placed, faces[:, ::-1] if mirrored else faces
 
     @cached_property
     def _inverse(self) -> Floats:
-        return np.linalg.inv(self.matrix)
+        return np.asarray(np.linalg.inv(self.matrix), dtype=np.float64)
+
+    @cached_property
+    def _facets(self) -> Facets:
+        return Facets.of_mesh(*self.mesh())
 
     @cached_property
     def _cofactor(self) -> Floats:
-        return self._inverse.T * np.linalg.det(self.matrix)  # carries area vectors
+        """Carries area vectors; the sign keeps them outward under a reflection."""
+        return self._inverse.T * abs(np.linalg.det(self.matrix))
 
     @cached_property
     def _largest_stretch(self) -> float:
@@ -92,7 +101,7 @@ class ProceduralSolid:
         found: list[tuple[Floats, Floats]] = []
         missing = count
         while missing > 0:
-            points, normals = self._surface_batch(count + missing, rng)
+            points, normals = self._surface_batch(missing + count // 2, rng)
             found.append((points[:missing], normals[:missing]))
             missing -= len(found[-1][0])
         return np.concatenate([p for p, _ in found]), np.concatenate([n for _, n in found])

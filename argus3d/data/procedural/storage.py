@@ -11,14 +11,26 @@ def table(choose: Choices) -> Draft:
     """A table: dining, coffee or side, on legs, a pedestal or trestles."""
     kind = choose.one_of(["dining", "dining", "coffee", "side"])
     top = choose.one_of(["round", "oval", "square", "rectangular", "rectangular", "rounded"])
-    bases = ["pedestal", "legs", "round legs", "splayed legs"] if top == "round" else (
-        ["legs", "round legs", "splayed legs", "trestle", "panels"] + (["pedestal"] if top in ("square", "oval") else []))
+    bases = (
+        ["pedestal", "legs", "round legs", "splayed legs"]
+        if top == "round"
+        else (
+            ["legs", "round legs", "splayed legs", "trestle", "panels"]
+            + (["pedestal"] if top in ("square", "oval") else [])
+        )
+    )
     base = choose.one_of(bases)
-    width = {"dining": choose.between(1.1, 1.9), "coffee": choose.between(0.9, 1.3), "side": choose.between(0.45, 0.7)}[kind]
+    width = {"dining": choose.between(1.1, 1.9), "coffee": choose.between(0.9, 1.3), "side": choose.between(0.45, 0.7)}[
+        kind
+    ]
     if top in ("round", "square"):
         width = min(width, 1.2)
     depth = width if top in ("round", "square") else width * choose.between(0.5, 0.7)
-    height = {"dining": choose.between(0.7, 0.78), "coffee": choose.between(0.34, 0.48), "side": choose.between(0.5, 0.7)}[kind]
+    height = {
+        "dining": choose.between(0.7, 0.78),
+        "coffee": choose.between(0.34, 0.48),
+        "side": choose.between(0.5, 0.7),
+    }[kind]
     stroke = choose.between(0.018, 0.028) * max(width, height)
     thick = 2.0 * stroke * choose.between(0.85, 1.2)
     parts = _table_top(top, width, depth, height, thick)
@@ -34,8 +46,11 @@ def table(choose: Choices) -> Draft:
         parts.append(box((0.0, 0.3 * height, 0.0), (2 * x + stroke, 1.8 * stroke, 2 * z + stroke)))
     on = {"pedestal": "a pedestal", "trestle": "trestles", "panels": "two panels"}.get(base, f"four {base}")
     extra = (" and a drawer" if drawer else "") + (" and a lower board" if lower else "")
-    return Draft(parts, f"{article(f'{top} {kind} table')} on {on}{extra}",
-                 {"kind": kind, "top": top, "base": base, "drawer": drawer, "lower": lower})
+    return Draft(
+        parts,
+        f"{article(f'{top} {kind} table')} on {on}{extra}",
+        {"kind": kind, "top": top, "base": base, "drawer": drawer, "lower": lower},
+    )
 
 
 def _table_top(top: str, width: float, depth: float, height: float, thick: float) -> list[Part]:
@@ -45,7 +60,9 @@ def _table_top(top: str, width: float, depth: float, height: float, thick: float
     return [board(middle, (width, thick, depth), 0.3 * depth if top == "rounded" else 0.01 * depth)]
 
 
-def _table_base(choose: Choices, base: str, x: float, z: float, across: float, high: float, stroke: float) -> list[Part]:
+def _table_base(
+    choose: Choices, base: str, x: float, z: float, across: float, high: float, stroke: float
+) -> list[Part]:
     """The feet : legs at (+-x, +-z) that reach up to `high`; `across` is the shorter side of the top."""
     if base == "pedestal":
         return _table_pedestal(choose, across, high, stroke)
@@ -57,7 +74,9 @@ def _table_base(choose: Choices, base: str, x: float, z: float, across: float, h
     splay = choose.between(1.1, 1.2) if base == "splayed legs" else 1.0
     inner = choose.between(0.75, 0.85) if base == "splayed legs" else 1.0
     taper = choose.between(0.75, 1.0)
-    ends = [((a * splay * inner, 0.0, b * splay * inner), (a * inner, high, b * inner)) for a in (-x, x) for b in (-z, z)]
+    ends = [
+        ((a * splay * inner, 0.0, b * splay * inner), (a * inner, high, b * inner)) for a in (-x, x) for b in (-z, z)
+    ]
     if base == "legs":
         return [beam(foot, head, 2 * taper * stroke, 2 * taper * stroke, 1 / taper) for foot, head in ends]
     return [post(foot, head, taper * stroke, 1 / taper) for foot, head in ends]
@@ -71,8 +90,10 @@ def _table_pedestal(choose: Choices, reach: float, high: float, stroke: float) -
     span = choose.between(0.3, 0.38) * reach
     parts = [post((0.0, 0.0, 0.0), (0.0, high, 0.0), radius)]
     turn = np.pi / 4 if choose.chance(0.5) else 0.0
-    return parts + [rod((0.0, 0.22 * high, 0.0), (span * np.cos(a), stroke, span * np.sin(a)), stroke)
-                    for a in turn + np.pi / 2 * np.arange(4)]
+    return parts + [
+        rod((0.0, 0.22 * high, 0.0), (span * np.cos(a), stroke, span * np.sin(a)), stroke)
+        for a in turn + np.pi / 2 * np.arange(4)
+    ]
 
 
 def _trestles(choose: Choices, x: float, z: float, high: float, stroke: float) -> list[Part]:
@@ -80,8 +101,10 @@ def _trestles(choose: Choices, x: float, z: float, high: float, stroke: float) -
     parts = []
     for side in (-x, x):
         near = z if crossed else 0.25 * z
-        parts += [beam((side, 0.0, -z), (side, high, near if crossed else -near), 2 * stroke, 2 * stroke),
-                  beam((side, 0.0, z), (side, high, -near if crossed else near), 2 * stroke, 2 * stroke)]
+        parts += [
+            beam((side, 0.0, -z), (side, high, near if crossed else -near), 2 * stroke, 2 * stroke),
+            beam((side, 0.0, z), (side, high, -near if crossed else near), 2 * stroke, 2 * stroke),
+        ]
         if not crossed:
             parts.append(box((side, 0.3 * high, 0.0), (1.8 * stroke, 1.8 * stroke, 1.5 * z)))
     return [*parts, box((0.0, (0.5 if crossed else 0.3) * high, 0.0), (2 * x, 2 * stroke, 1.8 * stroke))]
@@ -113,9 +136,18 @@ def shelf(choose: Choices) -> Draft:
         parts.append(box((0.0, height / 2, -depth / 2 + stroke), (width, height, 2 * stroke)))
     books = choose.chance(0.35) and kind != "ladder"
     if books:
-        parts += _books(choose, width / columns - (columns + 1) * stroke, height, depth, stroke, boards, -width / 2 + 2 * stroke)
-    name = {"bookcase": "bookcase", "cubes": f"cube shelf of {columns} columns", "rack": "shelf on four posts", "ladder": "ladder shelf"}[kind]
-    words = f"{article(name)} with {boards} boards" + (" and a back" if back else "") + (", with books" if books else "")
+        parts += _books(
+            choose, width / columns - (columns + 1) * stroke, height, depth, stroke, boards, -width / 2 + 2 * stroke
+        )
+    name = {
+        "bookcase": "bookcase",
+        "cubes": f"cube shelf of {columns} columns",
+        "rack": "shelf on four posts",
+        "ladder": "ladder shelf",
+    }[kind]
+    words = (
+        f"{article(name)} with {boards} boards" + (" and a back" if back else "") + (", with books" if books else "")
+    )
     return Draft(parts, words, {"kind": kind, "boards": boards, "columns": columns, "back": back, "books": books})
 
 
@@ -145,7 +177,9 @@ def _ladder(width: float, height: float, depth: float, stroke: float, boards: in
     return parts
 
 
-def _books(choose: Choices, width: float, height: float, depth: float, stroke: float, boards: int, left: float) -> list[Part]:
+def _books(
+    choose: Choices, width: float, height: float, depth: float, stroke: float, boards: int, left: float
+) -> list[Part]:
     levels = spread(boards, 2 * stroke, height - stroke)
     gap = levels[1] - levels[0] - 2 * stroke
     parts = []
@@ -159,9 +193,13 @@ def _books(choose: Choices, width: float, height: float, depth: float, stroke: f
 def cabinet(choose: Choices) -> Draft:
     """A cabinet with doors or drawers: wardrobe, sideboard, night stand, chest of drawers."""
     kind = choose.one_of(["wardrobe", "sideboard", "night stand", "chest of drawers", "cupboard"])
-    low, high = {"wardrobe": ((0.9, 1.7, 0.5), (1.5, 2.1, 0.6)), "sideboard": ((1.2, 0.65, 0.38), (1.8, 0.85, 0.48)),
-                 "night stand": ((0.4, 0.45, 0.35), (0.55, 0.62, 0.42)), "chest of drawers": ((0.7, 0.75, 0.4), (1.1, 1.1, 0.5)),
-                 "cupboard": ((0.7, 1.1, 0.35), (1.0, 1.6, 0.45))}[kind]
+    low, high = {
+        "wardrobe": ((0.9, 1.7, 0.5), (1.5, 2.1, 0.6)),
+        "sideboard": ((1.2, 0.65, 0.38), (1.8, 0.85, 0.48)),
+        "night stand": ((0.4, 0.45, 0.35), (0.55, 0.62, 0.42)),
+        "chest of drawers": ((0.7, 0.75, 0.4), (1.1, 1.1, 0.5)),
+        "cupboard": ((0.7, 1.1, 0.35), (1.0, 1.6, 0.45)),
+    }[kind]
     width, height, depth = (choose.between(a, b) for a, b in zip(low, high, strict=True))
     unit = max(width, height)
     foot = choose.one_of(["legs", "plinth", "legs"])
@@ -170,16 +208,26 @@ def cabinet(choose: Choices) -> Draft:
     parts = [box((0.0, (lift + height) / 2, 0.0), (width, height - lift, depth))]
     parts += _cabinet_feet(choose, foot, width, depth, lift, stroke)
     if choose.chance(0.5):
-        parts.append(box((0.0, height + 0.9 * stroke, 0.01 * unit), (width + 1.6 * stroke, 1.8 * stroke, depth + 1.6 * stroke)))
-    grid = {"wardrobe": (choose.number(2, 3), 1), "sideboard": (choose.number(2, 4), 1), "night stand": (1, choose.number(1, 3)),
-            "chest of drawers": (choose.number(1, 2), choose.number(3, 5)), "cupboard": (2, choose.number(1, 2))}[kind]
+        parts.append(
+            box((0.0, height + 0.9 * stroke, 0.01 * unit), (width + 1.6 * stroke, 1.8 * stroke, depth + 1.6 * stroke))
+        )
+    grid = {
+        "wardrobe": (choose.number(2, 3), 1),
+        "sideboard": (choose.number(2, 4), 1),
+        "night stand": (1, choose.number(1, 3)),
+        "chest of drawers": (choose.number(1, 2), choose.number(3, 5)),
+        "cupboard": (2, choose.number(1, 2)),
+    }[kind]
     handle = choose.one_of(["knobs", "bars"])
     doors = kind in ("wardrobe", "sideboard", "cupboard")
     parts += _fronts(grid, doors, handle, width, lift, height, depth / 2, unit, stroke)
     count = grid[0] * grid[1]
     what = ("door" if doors else "drawer") + ("" if count == 1 else "s")
-    return Draft(parts, f"{article(kind)} with {count} {what} and {handle}, on {'legs' if foot == 'legs' else 'a plinth'}",
-                 {"kind": kind, "foot": foot, "handles": handle, "fronts": count})
+    return Draft(
+        parts,
+        f"{article(kind)} with {count} {what} and {handle}, on {'legs' if foot == 'legs' else 'a plinth'}",
+        {"kind": kind, "foot": foot, "handles": handle, "fronts": count},
+    )
 
 
 def _cabinet_feet(choose: Choices, foot: str, width: float, depth: float, lift: float, stroke: float) -> list[Part]:
@@ -193,8 +241,17 @@ def _cabinet_feet(choose: Choices, foot: str, width: float, depth: float, lift: 
     return [beam(bottom, top, 1.8 * stroke, 1.8 * stroke, 1.2) for bottom, top in ends]
 
 
-def _fronts(grid: tuple[int, int], doors: bool, handle: str, width: float, low: float, high: float, front: float, unit: float,
-            stroke: float) -> list[Part]:
+def _fronts(
+    grid: tuple[int, int],
+    doors: bool,
+    handle: str,
+    width: float,
+    low: float,
+    high: float,
+    front: float,
+    unit: float,
+    stroke: float,
+) -> list[Part]:
     columns, rows = grid
     gap, proud = 0.026 * unit, 0.03 * unit
     w, h = (width - gap * (columns + 1)) / columns, (high - low - gap * (rows + 1)) / rows

@@ -52,8 +52,14 @@ def car(choose: Choices) -> Draft:
 
 def _car_body(roof: tuple[float, ...], width: float, clear: float, belt: float, nose: float, tail: float) -> Part:
     rear, front = roof[0] - 0.5, roof[3] - 0.5
-    top = [(-0.5, clear + 0.6 * (tail - clear)), (-0.485, tail), (rear, belt), (front, belt), (0.46, nose),
-           (0.5, clear + 0.55 * (nose - clear))]
+    top = [
+        (-0.5, clear + 0.6 * (tail - clear)),
+        (-0.485, tail),
+        (rear, belt),
+        (front, belt),
+        (0.46, nose),
+        (0.5, clear + 0.55 * (nose - clear)),
+    ]
     bottom = [(-0.47, clear), (-0.4, clear), (rear / 2, clear), (front / 2, clear), (0.4, clear), (0.47, clear)]
     return plate(np.array(top + bottom[::-1]), "x", -width / 2, width / 2)
 
@@ -67,7 +73,9 @@ def _pickup_body(roof: tuple[float, ...], width: float, clear: float, belt: floa
     middle, long = (split - 0.5) / 2, split + 0.5
     parts.append(box((0.0, (clear + bed) / 2, middle), (width, bed - clear, long)))
     wall = 0.036
-    parts += [box((side * (width - wall) / 2, (clear + belt) / 2, middle), (wall, belt - clear, long)) for side in (-1, 1)]
+    parts += [
+        box((side * (width - wall) / 2, (clear + belt) / 2, middle), (wall, belt - clear, long)) for side in (-1, 1)
+    ]
     return [*parts, box((0.0, (clear + belt) / 2, -0.5 + wall / 2), (width, belt - clear, wall))]
 
 
@@ -77,7 +85,9 @@ def _car_cabin(choose: Choices, roof: tuple[float, ...], width: float, belt: flo
     square = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
     prism = Prism(counter_clockwise(square), (choose.between(0.74, 0.88), short / long))
     slide = (rear_top + front_top) / 2 - (rear + front) / 2
-    cabin = Part(prism, np.diag([0.94 * width, height - low, long]), np.array([0.0, (low + height) / 2, (rear + front) / 2]))
+    cabin = Part(
+        prism, np.diag([0.94 * width, height - low, long]), np.array([0.0, (low + height) / 2, (rear + front) / 2])
+    )
     # The taper keeps the top over the middle of the foot: lean it to where the roof is.
     lean = slide / (height - low)
     return [sheared(cabin, z_per_y=lean, from_y=low)]
@@ -86,8 +96,13 @@ def _car_cabin(choose: Choices, roof: tuple[float, ...], width: float, belt: flo
 def airplane(choose: Choices) -> Draft:
     """An airplane: airliner, propeller plane, glider, jet fighter or biplane."""
     kind = choose.one_of(["airliner", "airliner", "propeller plane", "glider", "fighter", "biplane"])
-    radius = {"airliner": choose.between(0.05, 0.07), "propeller plane": choose.between(0.055, 0.075), "glider": choose.between(0.045, 0.055),
-              "fighter": choose.between(0.04, 0.055), "biplane": choose.between(0.055, 0.07)}[kind]
+    radius = {
+        "airliner": choose.between(0.05, 0.07),
+        "propeller plane": choose.between(0.055, 0.075),
+        "glider": choose.between(0.045, 0.055),
+        "fighter": choose.between(0.04, 0.055),
+        "biplane": choose.between(0.055, 0.07),
+    }[kind]
     parts = [_fuselage(kind, radius)]
     engines = 0
     if kind == "airliner":
@@ -103,14 +118,17 @@ def airplane(choose: Choices) -> Draft:
 
 def _fuselage(kind: str, radius: float) -> Part:
     slim = 0.45 if kind in ("glider", "biplane", "propeller plane") else 0.6
-    knots = {"fighter": [(0.8, 0.0), (1.0, 0.2), (1.0, 0.6), (0.6, 0.82), (0.12, 1.0)],
-             "airliner": [(0.25, 0.0), (0.75, 0.18), (1.0, 0.32), (1.0, 0.88), (0.7, 0.96), (0.15, 1.0)],
-             }.get(kind, [(0.4, 0.0), (slim, 0.25), (1.0, 0.62), (1.0, 0.8), (0.75, 0.96), (0.4, 1.0)])
+    knots = {
+        "fighter": [(0.8, 0.0), (1.0, 0.2), (1.0, 0.6), (0.6, 0.82), (0.12, 1.0)],
+        "airliner": [(0.25, 0.0), (0.75, 0.18), (1.0, 0.32), (1.0, 0.88), (0.7, 0.96), (0.15, 1.0)],
+    }.get(kind, [(0.4, 0.0), (slim, 0.25), (1.0, 0.62), (1.0, 0.8), (0.75, 0.96), (0.4, 1.0)])
     return turned(smooth_profile([(radius * r, h) for r, h in knots], 33), (0.0, 0.0, -0.5), (0.0, 0.0, 1.0))
 
 
-def _wing(root: float, tip: float, span: float, sweep: float, z: float, y: float, thick: float, rise: float = 0.0) -> list[Part]:
-    """Two wings: chords at root and tip, half span, sweep back at the tip, leading edge at z, height y, dihedral slope."""
+def _wing(
+    root: float, tip: float, span: float, sweep: float, z: float, y: float, thick: float, rise: float = 0.0
+) -> list[Part]:
+    """Two wings: chords at root and tip, half span, sweep at the tip, leading edge at z, height y, dihedral slope."""
     parts = []
     for side in (-1.0, 1.0):
         outline = np.array([[0.0, z], [side * span, z - sweep], [side * span, z - sweep - tip], [0.0, z - root]])
@@ -128,27 +146,48 @@ def _fin(root: float, tip: float, tall: float, sweep: float, z: float, y: float,
 
 def _airliner(choose: Choices, radius: float, engines: int) -> list[Part]:
     thick, rise = 0.032, choose.between(0.03, 0.12)
-    root, tip, span, sweep = choose.between(0.17, 0.22), choose.between(0.06, 0.08), choose.between(0.42, 0.5), choose.between(0.16, 0.26)
+    root, tip, span, sweep = (
+        choose.between(0.17, 0.22),
+        choose.between(0.06, 0.08),
+        choose.between(0.42, 0.5),
+        choose.between(0.16, 0.26),
+    )
     front = choose.between(0.1, 0.16)
     low = -0.45 * radius
     parts = _wing(root, tip, span, sweep, front, low, thick, rise)
     pod, long = choose.between(0.028, 0.036), choose.between(0.1, 0.14)
-    for share in ((0.36,) if engines == 2 else (0.3, 0.6)):
+    for share in (0.36,) if engines == 2 else (0.3, 0.6):
         for side in (-1.0, 1.0):
             x = side * share * span
             z = front - share * sweep - 0.02
             y = low + rise * abs(x) - thick / 2 - 0.75 * pod
-            parts.append(turned([(0.7 * pod, 0.0), (pod, 0.5 * long), (0.9 * pod, long)], (x, y, z - 0.5 * long), (0.0, 0.0, 1.0)))
+            parts.append(
+                turned(
+                    [(0.7 * pod, 0.0), (pod, 0.5 * long), (0.9 * pod, long)], (x, y, z - 0.5 * long), (0.0, 0.0, 1.0)
+                )
+            )
     high_tail = choose.chance(0.25)
     tall = choose.between(0.14, 0.18)
     parts.append(_fin(0.15, 0.07, tall + radius, 0.11, -0.33, 0.0, 0.03))
-    return parts + _wing(0.1, 0.05, 0.17, 0.08, -0.39 - (0.06 if high_tail else 0.0), (tall + radius - 0.015) if high_tail else 0.2 * radius, 0.03)
+    return parts + _wing(
+        0.1,
+        0.05,
+        0.17,
+        0.08,
+        -0.39 - (0.06 if high_tail else 0.0),
+        (tall + radius - 0.015) if high_tail else 0.2 * radius,
+        0.03,
+    )
 
 
 def _fighter(choose: Choices, radius: float) -> list[Part]:
     delta = choose.chance(0.5)
     span = choose.between(0.3, 0.38)
-    parts = _wing(0.5, 0.08, span, 0.38, 0.12, -0.2 * radius, 0.03) if delta else _wing(0.3, 0.1, span, 0.2, 0.08, 0.0, 0.03)
+    parts = (
+        _wing(0.5, 0.08, span, 0.38, 0.12, -0.2 * radius, 0.03)
+        if delta
+        else _wing(0.3, 0.1, span, 0.2, 0.08, 0.0, 0.03)
+    )
     if not delta:
         parts += _wing(0.14, 0.06, 0.2, 0.1, -0.34, 0.0, 0.03)
     else:
@@ -156,19 +195,25 @@ def _fighter(choose: Choices, radius: float) -> list[Part]:
     fins = (0.0,) if choose.chance(0.5) else (-0.75 * radius - 0.01, 0.75 * radius + 0.01)
     parts += [_fin(0.17, 0.07, 0.15 + radius, 0.13, -0.3, 0.0, 0.03, x) for x in fins]
     parts.append(ball((0.0, 0.75 * radius, 0.22), (0.6 * radius, 0.6 * radius, 0.12)))
-    return parts + [box((side * 0.9 * radius, -0.2 * radius, -0.02), (0.9 * radius, 1.1 * radius, 0.4)) for side in (-1.0, 1.0)]
+    return parts + [
+        box((side * 0.9 * radius, -0.2 * radius, -0.02), (0.9 * radius, 1.1 * radius, 0.4)) for side in (-1.0, 1.0)
+    ]
 
 
 def _light_plane(choose: Choices, kind: str, radius: float) -> list[Part]:
     high = kind == "propeller plane" and choose.chance(0.6)
     glider = kind == "glider"
-    span, root = (choose.between(0.6, 0.75), 0.12) if glider else (choose.between(0.42, 0.5), choose.between(0.15, 0.19))
+    span, root = (
+        (choose.between(0.6, 0.75), 0.12) if glider else (choose.between(0.42, 0.5), choose.between(0.15, 0.19))
+    )
     thick = 0.03 * max(1.0, 2.0 * span)
     level = radius if high or kind == "biplane" else -0.4 * radius
     if kind == "biplane":
         level = radius + choose.between(0.06, 0.09)
     front = 0.24
-    parts = _wing(root, root * choose.between(0.55, 1.0), span, 0.02, front, level, thick, 0.03 if kind != "biplane" else 0.0)
+    parts = _wing(
+        root, root * choose.between(0.55, 1.0), span, 0.02, front, level, thick, 0.03 if kind != "biplane" else 0.0
+    )
     parts.append(_fin(0.12, 0.07, 0.12 + radius, 0.06, -0.36, 0.0, thick))
     tail_level = 0.12 + radius if glider else 0.0
     parts += _wing(0.11, 0.07, 0.17, 0.03, -0.38 - (0.03 if glider else 0.0), tail_level, thick)
@@ -176,7 +221,9 @@ def _light_plane(choose: Choices, kind: str, radius: float) -> list[Part]:
         return [*parts, ball((0.0, 0.7 * radius, 0.2), (0.8 * radius, 0.9 * radius, 0.13))]
     if kind == "biplane":
         parts += _wing(root, root, span * 0.9, 0.0, front - 0.02, -0.8 * radius, thick)
-        parts += [rod((x, -0.8 * radius, z), (x, level, z), 0.015) for x in (-0.34, 0.34, -0.08, 0.08) for z in (0.2, 0.12)]
+        parts += [
+            rod((x, -0.8 * radius, z), (x, level, z), 0.015) for x in (-0.34, 0.34, -0.08, 0.08) for z in (0.2, 0.12)
+        ]
     else:
         parts.append(ball((0.0, 0.75 * radius, 0.12), (0.75 * radius, 0.75 * radius, 0.16)))
     return parts + _propeller_and_gear(choose, radius)
@@ -187,12 +234,15 @@ def _propeller_and_gear(choose: Choices, radius: float) -> list[Part]:
     blade = choose.between(0.12, 0.15)
     along = blade * np.array([np.cos(turn), np.sin(turn), 0.0])
     hub = np.array([0.0, 0.0, 0.515])
-    parts = [rod(hub - along, hub + along, 0.02), turned([(0.025, 0.0), (0.01, 0.06)], (0.0, 0.0, 0.49), (0.0, 0.0, 1.0))]
+    parts = [
+        rod(hub - along, hub + along, 0.02),
+        turned([(0.025, 0.0), (0.01, 0.06)], (0.0, 0.0, 0.49), (0.0, 0.0, 1.0)),
+    ]
     drop = radius + 0.07
     for side in (-1.0, 1.0):
         x = side * 0.11
-        parts += [rod((side * 0.4 * radius, -0.5 * radius, 0.2), (x, -drop, 0.22), 0.015),
-                  rod((x - 0.018, -drop, 0.22), (x + 0.018, -drop, 0.22), 0.036)]
+        parts += [
+            rod((side * 0.4 * radius, -0.5 * radius, 0.2), (x, -drop, 0.22), 0.015),
+            rod((x - 0.018, -drop, 0.22), (x + 0.018, -drop, 0.22), 0.036),
+        ]
     return parts
-
-

@@ -1,5 +1,7 @@
 """Lamps, mugs, bottles and vases; lengths relative to the whole, before normalisation."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from argus3d.data.procedural.draft import Choices, Draft, article
@@ -21,8 +23,15 @@ def lamp(choose: Choices) -> Draft:
         base = choose.one_of(["disc", "tripod"] if kind == "floor" else ["disc", "vase", "column", "ball"])
         parts = _standing_lamp(choose, kind, shade, base)
     words = {"cone": "conical", "cylinder": "cylindrical", "sphere": "spherical", "dome": "domed"}[shade]
-    ending = {"cord": " on a cord", "disc": " on a round foot", "tripod": " on a tripod", "vase": " on a bulging body",
-              "column": " on a thick column", "ball": " on a ball", "arm": " on a jointed arm"}[base]
+    ending = {
+        "cord": " on a cord",
+        "disc": " on a round foot",
+        "tripod": " on a tripod",
+        "vase": " on a bulging body",
+        "column": " on a thick column",
+        "ball": " on a ball",
+        "arm": " on a jointed arm",
+    }[base]
     return Draft(parts, f"a {kind} lamp with a {words} shade{ending}", {"kind": kind, "shade": shade, "base": base})
 
 
@@ -34,8 +43,10 @@ def _shade(choose: Choices, shade: str, low: float, radius: float, height: float
         return [turned_outline(_dome(radius, height, wall), (0.0, low, 0.0))]
     narrow = choose.between(0.35, 0.7) if shade == "cone" else 1.0
     across = radius * (1.0 + narrow) / 2.0
-    return [shell([(radius, 0.0), (narrow * radius, height)], wall, (0.0, low, 0.0)),
-            disc((0.0, low + 0.5 * height, 0.0), across - 0.4 * wall, wall)]
+    return [
+        shell([(radius, 0.0), (narrow * radius, height)], wall, (0.0, low, 0.0)),
+        disc((0.0, low + 0.5 * height, 0.0), across - 0.4 * wall, wall),
+    ]
 
 
 def _dome(radius: float, height: float, wall: float) -> Profile:
@@ -61,8 +72,10 @@ def _standing_lamp(choose: Choices, kind: str, shade: str, base: str) -> list[Pa
         top = choose.between(0.62, 0.72)
         spread = choose.between(0.16, 0.24)
         parts.append(post((0.0, top - 0.05, 0.0), (0.0, reach, 0.0), 1.1 * stem))
-        return parts + [post((spread * np.cos(a), 0.0, spread * np.sin(a)), (0.0, top, 0.0), stem)
-                        for a in np.radians([90.0, 210.0, 330.0])]
+        return parts + [
+            post((spread * np.cos(a), 0.0, spread * np.sin(a)), (0.0, top, 0.0), stem)
+            for a in np.radians([90.0, 210.0, 330.0])
+        ]
     parts.append(post((0.0, 0.0, 0.0), (0.0, reach, 0.0), stem))
     foot = choose.between(0.1, 0.16) if floor else choose.between(0.14, 0.2)
     if base == "disc":
@@ -74,7 +87,9 @@ def _standing_lamp(choose: Choices, kind: str, shade: str, base: str) -> list[Pa
         parts.append(disc((0.0, 0.02, 0.0), 0.7 * foot, 0.04))
     if base == "vase":
         at = choose.between(0.3, 0.6) * low
-        parts.append(turned(smooth_profile([(0.55 * foot, 0.0), (choose.between(0.8, 1.1) * foot, at), (stem, low - 0.04)])))
+        parts.append(
+            turned(smooth_profile([(0.55 * foot, 0.0), (choose.between(0.8, 1.1) * foot, at), (stem, low - 0.04)]))
+        )
     return parts
 
 
@@ -86,8 +101,13 @@ def _desk_lamp(choose: Choices, shade: str) -> list[Part]:
     aim = np.array([0.0, -1.0, choose.between(0.2, 0.8)])
     aim /= np.linalg.norm(aim)
     radius, length = choose.between(0.13, 0.18), choose.between(0.16, 0.22)
-    parts = [disc((0.0, 0.025, 0.0), foot, 0.05), rod((0.0, 0.04, 0.0), elbow, stem), rod(elbow, head, stem),
-             ball(elbow, 1.5 * stem), ball(head, 1.6 * stem)]
+    parts = [
+        disc((0.0, 0.025, 0.0), foot, 0.05),
+        rod((0.0, 0.04, 0.0), elbow, stem),
+        rod(elbow, head, stem),
+        ball(elbow, 1.5 * stem),
+        ball(head, 1.6 * stem),
+    ]
     start = head - 0.02 * aim
     if shade == "cone":
         return [*parts, turned([(0.4 * radius, 0.0), (0.5 * radius, 0.25 * length), (radius, length)], start, aim)]
@@ -97,15 +117,22 @@ def _desk_lamp(choose: Choices, shade: str) -> list[Part]:
 
 def _pendant(choose: Choices, shade: str) -> list[Part]:
     stem, radius = choose.between(0.015, 0.018), choose.between(0.2, 0.34)
-    height = {"cone": choose.between(0.22, 0.36), "cylinder": choose.between(0.2, 0.4), "sphere": 2 * radius,
-              "dome": choose.between(0.6, 0.95) * radius}[shade]
+    height = {
+        "cone": choose.between(0.22, 0.36),
+        "cylinder": choose.between(0.2, 0.4),
+        "sphere": 2 * radius,
+        "dome": choose.between(0.6, 0.95) * radius,
+    }[shade]
     if shade == "sphere":
         height, radius = 1.4 * radius, 0.7 * radius
     parts = _shade(choose, shade, 0.0, radius, height, 0.034)
     parts.append(post((0.0, 0.55 * height, 0.0), (0.0, 0.98, 0.0), stem))
     parts.append(turned([(0.085, 0.955), (0.085, 1.0)]))
     if choose.chance(0.4) and shade != "sphere":
-        parts += [ball((0.0, 0.25 * height, 0.0), 0.07), post((0.0, 0.25 * height, 0.0), (0.0, 0.6 * height, 0.0), 0.03)]
+        parts += [
+            ball((0.0, 0.25 * height, 0.0), 0.07),
+            post((0.0, 0.25 * height, 0.0), (0.0, 0.6 * height, 0.0), 0.03),
+        ]
     return parts
 
 
@@ -114,8 +141,13 @@ def mug(choose: Choices) -> Draft:
     form = choose.one_of(["straight", "straight", "tapered", "flared", "round", "barrel"])
     radius = choose.between(0.32, 0.46)
     wall = choose.between(0.035, 0.055)
-    low, middle, high = {"straight": (1.0, 1.0, 1.0), "tapered": (1.0, 0.92, 0.84), "flared": (0.62, 0.8, 1.0),
-                         "round": (0.5, 0.96, 1.0), "barrel": (0.84, 1.0, 0.86)}[form]
+    low, middle, high = {
+        "straight": (1.0, 1.0, 1.0),
+        "tapered": (1.0, 0.92, 0.84),
+        "flared": (0.62, 0.8, 1.0),
+        "round": (0.5, 0.96, 1.0),
+        "barrel": (0.84, 1.0, 0.86),
+    }[form]
     height = choose.between(0.62, 0.75) if form in ("round", "flared") else choose.between(0.75, 1.05)
     body = smooth_profile([(low * radius, 0.0), (middle * radius, 0.45 * height), (high * radius, height)])
     parts = [shell(body, wall, floor=choose.between(0.04, 0.08))]
@@ -129,13 +161,25 @@ def mug(choose: Choices) -> Draft:
     if saucer:
         plate = shell([(0.6 * radius, -0.06), (1.7 * radius, 0.07)], 0.12, floor=0.06)
         parts = [plate, *parts]
-    words = {"straight": "straight", "tapered": "tapered", "flared": "flared", "round": "rounded", "barrel": "barrel-shaped"}
-    return Draft(parts, f"{article(words[form])} mug with a {handle} handle{' on a saucer' if saucer else ''}".replace("a ear", "an ear"),
-                 {"form": form, "handle": handle, "saucer": saucer})
+    words = {
+        "straight": "straight",
+        "tapered": "tapered",
+        "flared": "flared",
+        "round": "rounded",
+        "barrel": "barrel-shaped",
+    }
+    return Draft(
+        parts,
+        f"{article(words[form])} mug with a {handle} handle{' on a saucer' if saucer else ''}".replace(
+            "a ear", "an ear"
+        ),
+        {"form": form, "handle": handle, "saucer": saucer},
+    )
 
 
-def _handle(style: str, radii: np.ndarray, heights: np.ndarray, wall: float, centre: float, reach: float, tube: float,
-            at: float) -> list[Part]:
+def _handle(
+    style: str, radii: np.ndarray, heights: np.ndarray, wall: float, centre: float, reach: float, tube: float, at: float
+) -> list[Part]:
     if style == "square":
         out = at + 1.1 * reach
         ends = [(y, float(np.interp(y, heights, radii)) - 0.6 * wall) for y in (centre - reach, centre + reach)]
@@ -155,19 +199,32 @@ def _handle(style: str, radii: np.ndarray, heights: np.ndarray, wall: float, cen
 def bottle(choose: Choices) -> Draft:
     """A bottle as a solid of revolution: wine, beer, water, flask or jug, with or without a cap."""
     kind = choose.one_of(["wine", "beer", "water", "flask", "medicine"])
-    body = {"wine": choose.between(0.12, 0.16), "beer": choose.between(0.12, 0.15), "water": choose.between(0.13, 0.18),
-            "flask": choose.between(0.22, 0.32), "medicine": choose.between(0.2, 0.27)}[kind]
+    body = {
+        "wine": choose.between(0.12, 0.16),
+        "beer": choose.between(0.12, 0.15),
+        "water": choose.between(0.13, 0.18),
+        "flask": choose.between(0.22, 0.32),
+        "medicine": choose.between(0.2, 0.27),
+    }[kind]
     neck = body * choose.between(0.32, 0.46) if kind != "medicine" else body * choose.between(0.55, 0.7)
-    shoulder, start = {"wine": (choose.between(0.5, 0.62), choose.between(0.66, 0.74)),
-                       "beer": (choose.between(0.42, 0.5), choose.between(0.7, 0.8)),
-                       "water": (choose.between(0.6, 0.7), choose.between(0.82, 0.88)),
-                       "flask": (choose.between(0.2, 0.35), choose.between(0.62, 0.7)),
-                       "medicine": (choose.between(0.6, 0.7), choose.between(0.76, 0.82))}[kind]
+    shoulder, start = {
+        "wine": (choose.between(0.5, 0.62), choose.between(0.66, 0.74)),
+        "beer": (choose.between(0.42, 0.5), choose.between(0.7, 0.8)),
+        "water": (choose.between(0.6, 0.7), choose.between(0.82, 0.88)),
+        "flask": (choose.between(0.2, 0.35), choose.between(0.62, 0.7)),
+        "medicine": (choose.between(0.6, 0.7), choose.between(0.76, 0.82)),
+    }[kind]
     neck = max(neck, 0.035)
     foot = body * (choose.between(0.55, 0.8) if kind == "flask" else 0.96)
     swell = body * (choose.between(0.84, 0.94) if kind == "water" else 1.0)
-    knots = [(foot, 0.0), (body, 0.2 * shoulder if kind != "flask" else 0.8 * shoulder), (swell, 0.6 * shoulder), (body, shoulder),
-             (neck, start), (neck * 0.95, 1.0)]
+    knots = [
+        (foot, 0.0),
+        (body, 0.2 * shoulder if kind != "flask" else 0.8 * shoulder),
+        (swell, 0.6 * shoulder),
+        (body, shoulder),
+        (neck, start),
+        (neck * 0.95, 1.0),
+    ]
     if kind == "flask":
         knots.pop(2)
     parts = [turned(smooth_profile(knots, 33))]
@@ -187,13 +244,18 @@ def vase(choose: Choices) -> Draft:
     """A hollow vase as a solid of revolution, with or without two handles."""
     form = choose.one_of(["bulging", "amphora", "trumpet", "bowl", "cylinder", "hourglass"])
     wide = choose.between(0.22, 0.36)
-    shapes = {"bulging": [(0.5, 0.0), (1.0, 0.4), (0.5, 0.8), (0.65, 1.0)],
-              "amphora": [(0.4, 0.0), (1.0, 0.6), (0.42, 0.83), (0.62, 1.0)],
-              "trumpet": [(0.55, 0.0), (0.42, 0.25), (0.55, 0.6), (1.0, 1.0)],
-              "bowl": [(0.6, 0.0), (1.3, 0.4), (1.4, 0.6), (1.1, 0.75)],
-              "cylinder": [(0.6, 0.0), (0.66, 0.5), (0.7, 0.8), (0.72, 1.0)],
-              "hourglass": [(0.85, 0.0), (0.5, 0.45), (0.55, 0.6), (0.95, 1.0)]}[form]
-    knots = [(wide * r * choose.between(0.92, 1.08), h if h in (0.0, 1.0) else h * choose.between(0.92, 1.08)) for r, h in shapes]
+    shapes = {
+        "bulging": [(0.5, 0.0), (1.0, 0.4), (0.5, 0.8), (0.65, 1.0)],
+        "amphora": [(0.4, 0.0), (1.0, 0.6), (0.42, 0.83), (0.62, 1.0)],
+        "trumpet": [(0.55, 0.0), (0.42, 0.25), (0.55, 0.6), (1.0, 1.0)],
+        "bowl": [(0.6, 0.0), (1.3, 0.4), (1.4, 0.6), (1.1, 0.75)],
+        "cylinder": [(0.6, 0.0), (0.66, 0.5), (0.7, 0.8), (0.72, 1.0)],
+        "hourglass": [(0.85, 0.0), (0.5, 0.45), (0.55, 0.6), (0.95, 1.0)],
+    }[form]
+    knots = [
+        (wide * r * choose.between(0.92, 1.08), h if h in (0.0, 1.0) else h * choose.between(0.92, 1.08))
+        for r, h in shapes
+    ]
     knots = [(max(r, 0.09), h) for r, h in knots]
     profile = smooth_profile(knots, 29)
     wall = choose.between(0.036, 0.05)
@@ -204,7 +266,9 @@ def vase(choose: Choices) -> Draft:
     foot = not handles and choose.chance(0.35)
     if foot:
         parts.append(turned([(knots[0][0] * 1.25, -0.05), (knots[0][0] * 1.1, 0.02)]))
-    words = {"bowl": "bowl-shaped", "trumpet": "trumpet-shaped", "cylinder": "cylindrical", "hourglass": "waisted"}.get(form, form)
+    words = {"bowl": "bowl-shaped", "trumpet": "trumpet-shaped", "cylinder": "cylindrical", "hourglass": "waisted"}.get(
+        form, form
+    )
     if form == "amphora":
         words = "slender-footed"
     extra = " with two handles" if handles else " on a foot" if foot else ""
@@ -212,15 +276,19 @@ def vase(choose: Choices) -> Draft:
 
 
 def _vase_handles(knots: Profile, profile: np.ndarray, wall: float) -> list[Part]:
-    (belly, low), (neck, high) = knots[1], knots[2]
+    (belly, low), high = knots[1], knots[2][1]
     top, bottom = high + 0.06, low + 0.12
     attach = [float(np.interp(y, profile[:, 1], profile[:, 0])) - 0.5 * wall for y in (bottom, top)]
     out, tube = belly + 0.06, 0.024
     corner = 0.5 * (top + bottom) + 0.08
     parts = []
     for side in (-1.0, 1.0):
-        path = [(side * attach[0], bottom, 0.0), (side * out, corner - 0.06, 0.0), (side * (out - 0.02), top, 0.0),
-                (side * attach[1], top, 0.0)]
-        parts += [rod(a, b, tube) for a, b in zip(path[:-1], path[1:], strict=True)]
+        path = [
+            (side * attach[0], bottom, 0.0),
+            (side * out, corner - 0.06, 0.0),
+            (side * (out - 0.02), top, 0.0),
+            (side * attach[1], top, 0.0),
+        ]
+        parts += [rod(a, b, tube) for a, b in pairwise(path)]
         parts += [ball(p, tube) for p in path[1:-1]]
     return parts
