@@ -34,8 +34,8 @@ def sofa(choose: Choices) -> Draft:
     front = -depth / 2 + long - 1.5 * radius
     feet = [(-x, front), (x, depth / 2 - 1.5 * radius), (-x, -depth / 2 + 1.5 * radius), (x, -depth / 2 + 1.5 * radius)]
     parts += [post((a, 0.0, b), (a, foot + 0.02, b), radius) for a, b in feet]
-    size = {1: "armchair sofa", 2: "two-seat sofa", 3: "three-seat sofa"}[seats]
-    words = f"{'an L-shaped' if corner else 'an' if seats == 1 else 'a'} {size}"
+    size = {1: "one-seat sofa", 2: "two-seat sofa", 3: "three-seat sofa"}[seats]
+    words = f"{'an L-shaped' if corner else 'a'} {size}"
     ending = {"box": "square arms", "round": "round arms", "low": "low arms", "none": "no arms"}[arms]
     return Draft(
         parts,

@@ -45,10 +45,10 @@ def table(choose: Choices) -> Draft:
     if lower:
         parts.append(box((0.0, 0.3 * height, 0.0), (2 * x + stroke, 1.8 * stroke, 2 * z + stroke)))
     on = {"pedestal": "a pedestal", "trestle": "trestles", "panels": "two panels"}.get(base, f"four {base}")
-    extra = (" and a drawer" if drawer else "") + (" and a lower board" if lower else "")
+    extra = " and ".join(["a drawer"] * drawer + ["a lower board"] * lower)
     return Draft(
         parts,
-        f"{article(f'{top} {kind} table')} on {on}{extra}",
+        f"{article(f'{top} {kind} table')} on {on}{' with ' * bool(extra)}{extra}",
         {"kind": kind, "top": top, "base": base, "drawer": drawer, "lower": lower},
     )
 

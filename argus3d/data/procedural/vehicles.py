@@ -46,8 +46,9 @@ def car(choose: Choices) -> Draft:
     if rack:
         middle = (roof[1] + roof[2]) / 2 - 0.5
         parts += [box((x, height + 0.01, middle), (0.032, 0.04, 0.4)) for x in (-0.3 * width, 0.3 * width)]
+    words = {"estate": "estate car", "pickup": "pickup truck"}.get(kind, kind)
     extra = " with a rear wing" if wing else " with roof rails" if rack else ""
-    return Draft(parts, f"{article(kind)}{extra}", {"kind": kind, "wing": wing, "rails": rack})
+    return Draft(parts, f"{article(words)}{extra}", {"kind": kind, "wing": wing, "rails": rack})
 
 
 def _car_body(roof: tuple[float, ...], width: float, clear: float, belt: float, nose: float, tail: float) -> Part:
@@ -112,7 +113,11 @@ def airplane(choose: Choices) -> Draft:
         parts += _fighter(choose, radius)
     if kind in ("propeller plane", "glider", "biplane"):
         parts += _light_plane(choose, kind, radius)
-    words = f"an airliner with {'two' if engines == 2 else 'four'} engines" if engines else article(kind)
+    words = (
+        f"an airliner with {'two' if engines == 2 else 'four'} engines"
+        if engines
+        else article("fighter jet" if kind == "fighter" else kind)
+    )
     return Draft(parts, words, {"kind": kind, "engines": engines})
 
 

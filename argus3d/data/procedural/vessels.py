@@ -170,9 +170,7 @@ def mug(choose: Choices) -> Draft:
     }
     return Draft(
         parts,
-        f"{article(words[form])} mug with a {handle} handle{' on a saucer' if saucer else ''}".replace(
-            "a ear", "an ear"
-        ),
+        f"{article(words[form])} mug with {article(handle)} handle{' on a saucer' if saucer else ''}",
         {"form": form, "handle": handle, "saucer": saucer},
     )
 
