@@ -59,7 +59,7 @@ def _draft(category: str, seed: int) -> Draft:
 class ProceduralCatalogue:
     """The first `count` shapes of every class; ids are the class and the seed, such as chair-00042."""
 
-    count: int = 300
+    count: int = 400
 
     @property
     def name(self) -> str:

@@ -1,0 +1,32 @@
+"""The command line `argus3d`: results as JSON on stdout, people on stderr, exit codes 0, 1 (failure) and 2 (usage)."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from argus3d.errors import UserError
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser with all commands; each sets `run`, a function of the parsed arguments."""
+    from argus3d.train import commands as train
+
+    top = argparse.ArgumentParser(prog="argus3d", description="Generate 3D shapes with Argus-3D, and train it.")
+    commands = top.add_subparsers(dest="command", required=True)
+    train.add_parser(commands)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command."""
+    arguments = parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except UserError as error:
+        print(f"argus3d: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""Training of stage 1."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from argus3d.config import AutoencoderConfig
+from argus3d.model.autoencoder import ShapeAutoencoder
+from argus3d.train.codebook import CodebookAverage
+from argus3d.train.data import Augmentation, OccupancyBatch, OccupancyData
+from argus3d.train.loop import LoopConfig, run
+
+THRESHOLDS = np.round(np.arange(0.2, 0.71, 0.05), 2)
+
+
+@dataclass(frozen=True)
+class AutoencoderRecipe:
+    """What stage 1 trains with besides the loop's own settings."""
+
+    points: int = 2048
+    queries: int = 1024  # uniform, and as many near the surface
+    commitment: float = 0.25
+    unquantized_steps: int = 300
+    restart_every: int = 20
+    restart_until: float = 0.75
+    augmentation: Augmentation = Augmentation()
+
+
+class AutoencoderTraining:
+    """One training run of stage 1 on shapes drawn group by group, each group with its share of the batch.
+
+    Mean binary cross-entropy over the queries, the commitment term, and a codebook of moving averages.
+    """
+
+    def __init__(
+        self, config: AutoencoderConfig, loop: LoopConfig, recipe: AutoencoderRecipe,
+        groups: list[OccupancyData], shares: list[float], validation: dict[str, OccupancyData], device: str = "cpu",
+    ) -> None:  # fmt: skip
+        torch.manual_seed(loop.seed)
+        self.model = ShapeAutoencoder(config).to(device)
+        self.model.quantizer.codebook.weight.requires_grad_(False)
+        self.codebook = CodebookAverage(self.model.quantizer)
+        self.loop, self.recipe, self.groups, self.shares = loop, recipe, groups, shares
+        self.validation, self.device = validation, device
+
+    def run(self, folder: Path) -> float:
+        """Train to the end or go on where the last run stopped; returns the seconds spent."""
+        return run(self.model, self.step, self.validate, self.loop, folder, {"codebook": self.codebook})
+
+    def step(self, number: int) -> dict[str, Tensor]:
+        """Losses of step `number`, whose data depend on (seed, number) alone."""
+        batch = self._batch(np.random.default_rng([self.loop.seed, number]))
+        generator = torch.Generator().manual_seed(self.loop.seed * 1_000_003 + number)
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.loop.bfloat16):
+            codes = self.model.codes(batch.points)
+            used, commitment = self._quantize(codes, number, generator)
+            logits = self.model.occupancy(self.model.uncoupler(self.model.quantizer.expand(used)), batch.queries)
+        entropy = F.binary_cross_entropy_with_logits(logits.float(), batch.inside, batch.weight, reduction="sum")
+        occupancy = entropy / batch.weight.sum()
+        return {"loss": occupancy + self.recipe.commitment * commitment, "occupancy": occupancy, "commitment": commitment}
+
+    def _batch(self, rng: np.random.Generator) -> OccupancyBatch:
+        # One generator decides which group each row of the batch comes from, then its shape.
+        chosen = rng.choice(len(self.groups), self.loop.batch, p=self.shares)
+        rows = []
+        for group in chosen:
+            data = self.groups[group]
+            index = rng.integers(len(data), size=1)
+            rows.append(data.batch(index, self.recipe.points, self.recipe.queries, self.recipe.augmentation, rng))
+        return OccupancyBatch(*(torch.cat(column).to(self.device) for column in zip(*rows, strict=True)))
+
+    def _quantize(self, codes: Tensor, number: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        codes = codes.float()
+        flat = codes.detach().flatten(0, 1)
+        if number < self.recipe.unquantized_steps:
+            return codes, codes.new_zeros(())
+        if number == self.recipe.unquantized_steps:
+            self.codebook.start(self._start_latents(number), generator)
+        tokens = self.model.quantizer.nearest(codes)
+        nearest = self.model.quantizer.codebook(tokens).detach()
+        self.codebook.update(flat, tokens.flatten())
+        if number % self.recipe.restart_every == 0 and number < self.recipe.restart_until * self.loop.steps:
+            self.codebook.restart(flat, generator)
+        return codes + (nearest - codes).detach(), F.mse_loss(codes, nearest)
+
+    @torch.no_grad()
+    def _start_latents(self, number: int) -> Tensor:
+        """Latents (N, D) of the last 32 batches, encoded again so that a resumed run starts from the same."""
+        batches = [self._batch(np.random.default_rng([self.loop.seed, n])) for n in range(max(0, number - 32), number)]
+        return torch.cat([self.model.codes(batch.points).float().flatten(0, 1) for batch in batches])
+
+    def validate(self) -> dict[str, float]:
+        """Mean IoU on uniform points of each validation set at the threshold that is best for all, and codebook use."""
+        self.model.eval()
+        curves, used = {}, set()
+        for name, data in self.validation.items():
+            curve, tokens = iou_curves(self.model, data, self.recipe.points, self.loop.bfloat16)
+            curves[name] = curve.mean(0)
+            used.update(tokens.unique().tolist())
+        self.model.train()
+        best = int(np.mean(list(curves.values()), 0).argmax())
+        report = {f"iou_{name}": round(float(curve[best]), 4) for name, curve in curves.items()}
+        return report | {
+            "threshold": float(THRESHOLDS[best]),
+            "codebook_use": round(len(used) / self.model.config.codebook_size, 4),
+        }
+
+
+@torch.no_grad()
+def iou_curves(
+    model: ShapeAutoencoder, data: OccupancyData, points: int, bfloat16: bool, batch: int = 8
+) -> tuple[np.ndarray, Tensor]:
+    """IoU on the uniform points of each shape at each of `THRESHOLDS`, (S, K) float64, and the tokens (S, T)."""
+    device = next(model.parameters()).device
+    ious, all_tokens = [], []
+    for start in range(0, len(data), batch):
+        rows = range(start, min(start + batch, len(data)))
+        clouds = np.stack([data.cloud(i, points, np.random.default_rng(i), np.ones(3)) for i in rows])
+        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+            tokens = model.encode(torch.from_numpy(clouds).to(device))
+            queries = torch.from_numpy(data.uniform[start : rows.stop].astype(np.float32)).to(device)
+            probability = torch.sigmoid(model.occupancy(model.decode(tokens), queries).float()).cpu().numpy()
+        inside = data.uniform_inside[start : rows.stop]
+        for row, truth in zip(probability, inside, strict=True):
+            above = row >= THRESHOLDS[:, None]
+            ious.append((above & truth).sum(1) / np.maximum(1, (above | truth).sum(1)))
+        all_tokens.append(tokens.cpu())
+    return np.stack(ious), torch.cat(all_tokens)
