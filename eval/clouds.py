@@ -254,7 +254,7 @@ def _job_of_sample(folder: Path, entry: dict[str, Any]) -> _Job:
 
 
 def _jobs_of_split(source: str, data_root: Path) -> list[_Job]:
-    ids = load_part(source)
+    ids = load_part(source, FOLDER)
     data = data_root / source.split("/")[0].rsplit("-", 1)[0]
     if not data.is_dir():
         raise UserError(f"{data}: no such folder, but split {source} needs it; prepare the data, or mend --data-root")

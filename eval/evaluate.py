@@ -114,6 +114,13 @@ def set_metrics(distances: Distances, protocol: Protocol, suffix: str) -> tuple[
     return metrics, notes
 
 
+def point_positions(stored: int, wanted: int, seed: int) -> npt.NDArray[np.int64]:
+    """Which points of each cloud are used: the same positions in all, as a cloud's own order may follow its shape."""
+    if stored == wanted:
+        return np.arange(stored)
+    return np.sort(np.random.default_rng(seed).choice(stored, wanted, replace=False))
+
+
 def clouds_sha256(clouds: Points) -> str:
     """sha256 of the clouds as measured, shape and type included, hex."""
     return hashlib.sha256(f"{clouds.dtype} {clouds.shape} ".encode() + clouds.tobytes()).hexdigest()
@@ -193,15 +200,8 @@ def _points(clouds: CloudSet, role: str, protocol: Protocol) -> Points:
             "sample more, or use a protocol of fewer points"
         )
     _demand_finite(clouds, role)
-    positions = _positions(clouds.clouds.shape[1], protocol.points, protocol.seed)
+    positions = point_positions(clouds.clouds.shape[1], protocol.points, protocol.seed)
     return normalize(clouds.clouds[:, positions], protocol.normalization, role)
-
-
-def _positions(stored: int, wanted: int, seed: int) -> npt.NDArray[np.int64]:
-    """Which points of each cloud are used: the same positions in all, as a cloud's own order may follow its shape."""
-    if stored == wanted:
-        return np.arange(stored)
-    return np.sort(np.random.default_rng(seed).choice(stored, wanted, replace=False))
 
 
 def _demand_finite(clouds: CloudSet, role: str) -> None:
@@ -220,7 +220,7 @@ def _chamfer_distances(generated: Points, reference: Points, protocol: Protocol,
 
 
 def _emd_distances(generated: Points, reference: Points, protocol: Protocol, cache: Path | None) -> Distances:
-    positions = _positions(protocol.points, protocol.emd_points, protocol.seed)
+    positions = point_positions(protocol.points, protocol.emd_points, protocol.seed)
     g, r = generated[:, positions], reference[:, positions]
     own = _kept(cache, r, f"emd {protocol.emd} {protocol.emd_solver}", lambda: emd_self_matrix(r))
     return Distances(emd_matrix(g, r), emd_self_matrix(g), own)

@@ -11,7 +11,7 @@ from eval import intervals
 from eval.clouds import CloudSet
 from eval.distances.chamfer import chamfer
 from eval.distances.emd import emd_pairs
-from eval.evaluate import clouds_sha256, counts
+from eval.evaluate import clouds_sha256, counts, point_positions
 from eval.metrics.reconstruction import f_score
 from eval.normalize import normalize_pairs
 from eval.protocol import Protocol
@@ -83,11 +83,10 @@ def _per_shape(generated: CloudSet, reference: CloudSet, protocol: Protocol) -> 
         if clouds.shape[1] != protocol.points:
             raise UserError(f"clouds of {clouds.shape[1]} points, protocol {protocol.name} asks for {protocol.points}")
     g, r = normalize_pairs(clouds_g, clouds_r, protocol.normalization)
-    # Points come in random order from `eval.clouds`, so the first ones are a fair sample.
-    few = protocol.emd_points
+    few = point_positions(protocol.points, protocol.emd_points, protocol.seed)
     return {
         "cd": np.array([chamfer(a, b, protocol.chamfer) for a, b in zip(g, r, strict=True)]),
-        "emd": emd_pairs(g[:, :few], r[:, :few]),
+        "emd": emd_pairs(g[:, few], r[:, few]),
         "f_score_0.02": np.array([f_score(a, b, TAU) for a, b in zip(g, r, strict=True)]),
     }
 

@@ -78,7 +78,8 @@ def load_part(split: str, folder: Path = FOLDER) -> list[str]:
     name, _, part = split.partition("/")
     parts = load_split(name, folder)
     if part not in parts:
-        raise UserError(f"split {name!r} has no part {part!r}; name one as {name}/{' or '.join(parts)}")
+        known = ", ".join(f"{name}/{key}" for key in parts)
+        raise UserError(f"split {name!r} has no part {part!r}; name one of {known}")
     return parts[part]
 
 

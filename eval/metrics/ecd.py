@@ -4,7 +4,8 @@ Under "same distribution" its mean is 2 at any size, so a perfect generator scor
 point. It grows with the number of shapes and with k (to about k N for sets that lie apart): values of different set
 sizes or k must not be compared. It is two-sided, copies of the reference raise it too, so read it with its parts:
 zw well above 0 means the sets lie apart, well below 0 that generated shapes sit closer to references than references to
-each other; zd above 0 means that the generated set is the tighter one.
+each other; zd above 0 means that the generated set is the tighter one. Exact copies of the whole reference make every
+edge between two shapes tie with those between their copies; the tie rule then takes the generated side's, and zd rises.
 """
 
 from dataclasses import dataclass

@@ -65,7 +65,8 @@ def nearest_sum(queries, count, candidates, root, best):  # type: ignore[no-unty
     return total
 
 
-@njit(parallel=True, fastmath=FAST, cache=True)
+# Without FAST: a fused weight times sum would make (A, B) and (B, A) differ in the last bit.
+@njit(parallel=True, cache=True)
 def both_ways(q_a, c_a, n_a, q_b, c_b, n_b, root, w_a, w_b):  # type: ignore[no-untyped-def]
     """(G, R) float64: w_a * sum of A's points to B plus w_b * sum of B's points to A."""
     out = np.empty((q_a.shape[0], q_b.shape[0]), np.float64)
@@ -77,7 +78,7 @@ def both_ways(q_a, c_a, n_a, q_b, c_b, n_b, root, w_a, w_b):  # type: ignore[no-
     return out
 
 
-@njit(parallel=True, fastmath=FAST, cache=True)
+@njit(parallel=True, cache=True)
 def both_ways_self(queries, candidates, count, root, weight):  # type: ignore[no-untyped-def]
     """(N, N) float64, symmetric with a zero diagonal; each pair is computed once."""
     size = queries.shape[0]

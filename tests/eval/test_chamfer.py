@@ -1,0 +1,94 @@
+"""Chamfer distance against loops, and its laws."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eval.distances import chamfer
+from eval.distances.chamfer import KINDS, chamfer_matrix, chamfer_self_matrix
+from tests.reference import distances as reference
+
+Clouds = npt.NDArray[np.float32]
+quick = settings(max_examples=25, deadline=None)
+seeds = st.integers(0, 10_000)
+sizes = st.sampled_from([1, 2, 3, 5, 63, 64, 65, 130])
+
+
+def cloud(seed: int, points: int, scale: float = 1.0) -> Clouds:
+    return (np.random.default_rng(seed).normal(size=(points, 3)) * scale).astype(np.float32)
+
+
+@quick
+@given(seeds, sizes, sizes, st.sampled_from(KINDS), st.sampled_from([1e-3, 1.0, 1e3]))
+def test_equals_the_loop_at_any_size(seed: int, p: int, q: int, kind: str, scale: float) -> None:
+    a, b = cloud(seed, p, scale), cloud(seed + 1, q, scale)
+    assert chamfer(a, b, kind) == pytest.approx(reference.chamfer(a, b, kind), rel=1e-6)
+
+
+@quick
+@given(seeds, sizes, sizes, st.sampled_from(KINDS))
+def test_swapped_arguments_give_the_same_bits(seed: int, p: int, q: int, kind: str) -> None:
+    a, b = cloud(seed, p), cloud(seed + 1, q)
+    assert chamfer(a, b, kind) == chamfer(b, a, kind)
+
+
+@quick
+@given(seeds, sizes)
+def test_order_of_points_does_not_matter_and_copies_are_at_zero(seed: int, p: int) -> None:
+    a, b = cloud(seed, p) + 100, cloud(seed + 1, p) + 100
+    order = np.random.default_rng(seed).permutation(p)
+    assert chamfer(a[order], b) == pytest.approx(chamfer(a, b), rel=1e-7)
+    assert chamfer(a, a[order]) == 0.0
+
+
+@quick
+@given(seeds)
+def test_rigid_motion_and_scale(seed: int) -> None:
+    a, b = cloud(seed, 40), cloud(seed + 1, 30)
+    turn, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
+    moved = [(x @ turn + [0.3, -0.2, 0.1]).astype(np.float32) for x in (a, b)]
+    assert chamfer(*moved) == pytest.approx(chamfer(a, b), rel=1e-5)
+    assert chamfer(2 * a, 2 * b) == pytest.approx(4 * chamfer(a, b), rel=1e-6)
+    assert chamfer(2 * a, 2 * b, "l2_mean") == pytest.approx(2 * chamfer(a, b, "l2_mean"), rel=1e-6)
+
+
+def test_matrices_hold_the_pairs() -> None:
+    a = np.stack([cloud(i, 70) for i in range(5)])
+    b = np.stack([cloud(i + 9, 50) for i in range(3)])
+    matrix = chamfer_matrix(a, b)
+    assert matrix.shape == (5, 3) and matrix.dtype == np.float64
+    assert all(matrix[i, j] == chamfer(a[i], b[j]) for i in range(5) for j in range(3))
+    own = chamfer_self_matrix(a)
+    assert (own == own.T).all() and (np.diag(own) == 0).all()
+    assert (own == chamfer_matrix(a, a)).all()
+
+
+def test_conventions_differ_as_their_names_say() -> None:
+    a = np.array([[0, 0, 0], [2, 0, 0]], np.float32)
+    b = np.array([[0, 0, 2]], np.float32)
+    found = {kind: chamfer(a, b, kind) for kind in KINDS}
+    root = 8**0.5
+    assert found == pytest.approx(
+        {"squared_mean": 6 + 4, "l2_mean": (2 + root) / 2 + 2, "l2_half": (2 + root) / 4 + 1, "squared_sum": 12 + 4}
+    )
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "words"),
+    [
+        (np.zeros((0, 3)), np.zeros((2, 3)), "generated: empty"),
+        (np.zeros((2, 3)), np.full((2, 3), np.nan), "reference: cloud 0 holds a value that is not finite"),
+        (np.zeros((2, 2)), np.zeros((2, 3)), "shape"),
+        (np.full((2, 3), 1e20), np.zeros((2, 3)), "normalise"),
+    ],
+)
+def test_bad_clouds_are_named(a: Clouds, b: Clouds, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        chamfer(a, b)
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="squared_mean"):
+        chamfer(np.zeros((2, 3)), np.zeros((2, 3)), "cd")

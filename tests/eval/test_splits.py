@@ -1,0 +1,58 @@
+"""Splits: by hash, checked on every use."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from argus3d.errors import UserError
+from eval.splits import FOLDER, load_part, load_split, split_ids, write_split
+
+IDS = [f"shape{index}" for index in range(100)]
+
+
+def test_every_id_is_in_one_part_of_the_right_size() -> None:
+    parts = split_ids(IDS, "toys-v1")
+    assert {part: len(ids) for part, ids in parts.items()} == {"train": 70, "val": 10, "test": 20}
+    assert sorted(item for ids in parts.values() for item in ids) == sorted(IDS)
+    assert parts["test"] == sorted(parts["test"]) != IDS[:20]
+
+
+def test_order_does_not_matter_and_the_name_does() -> None:
+    assert split_ids(reversed(IDS), "toys-v1") == split_ids(IDS, "toys-v1") != split_ids(IDS, "toys-v2")
+
+
+def test_written_and_read_back(tmp_path: Path) -> None:
+    parts = split_ids(IDS, "toys-v1")
+    write_split(tmp_path / "toys-v1.json", "toys-v1", 1, parts)
+    assert load_split("toys-v1", tmp_path) == parts
+    assert load_part("toys-v1/val", tmp_path) == parts["val"]
+
+
+def test_tampering_and_misspelling_are_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "toys-v1.json"
+    write_split(path, "toys-v1", 1, split_ids(IDS, "toys-v1"))
+    with pytest.raises(UserError, match="no split 'toys'; known are: toys-v1"):
+        load_split("toys", tmp_path)
+    with pytest.raises(UserError, match="toys-v1/test"):
+        load_part("toys-v1/tset", tmp_path)
+    content = json.loads(path.read_text())
+    content["parts"]["test"]["ids"].pop()
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="part 'test' do not match"):
+        load_split("toys-v1", tmp_path)
+    path.write_text("[]")
+    with pytest.raises(UserError, match="not a split file"):
+        load_split("toys-v1", tmp_path)
+
+
+def test_an_id_has_one_place(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="twice"):
+        split_ids(["a", "a"], "toys-v1")
+    with pytest.raises(ValueError, match="two parts"):
+        write_split(tmp_path / "toys-v1.json", "toys-v1", 1, {"train": ["a"], "test": ["a"]})
+
+
+def test_the_splits_that_come_with_the_package_are_whole() -> None:
+    for path in FOLDER.glob("*.json"):
+        assert load_split(path.stem)["test"]

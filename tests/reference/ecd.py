@@ -1,0 +1,55 @@
+"""Edge-count statistic by sorting all edges and by enumerating all relabellings."""
+
+from fractions import Fraction
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+Edge = tuple[int, int]
+
+
+def spanning_trees(distances: npt.NDArray[np.float64], k: int) -> list[Edge]:
+    """k spanning trees by Kruskal on sorted edges, each without the edges already used."""
+    size = len(distances)
+    edges = sorted((float(distances[i, j]), i, j) for i in range(size) for j in range(i + 1, size))
+    used: list[Edge] = []
+    for _ in range(k):
+        group = list(range(size))
+        tree: list[Edge] = []
+        for _, i, j in edges:
+            if (i, j) not in used and group[i] != group[j]:
+                tree.append((i, j))
+                old = group[j]
+                group = [group[i] if entry == old else entry for entry in group]
+        if len(tree) < size - 1:
+            raise ValueError("no further spanning tree")
+        used += tree
+    return used
+
+
+def counts(edges: list[Edge], first: set[int]) -> tuple[int, int]:
+    """Edges with both ends inside `first`, and with both ends outside."""
+    inside = sum(a in first and b in first for a, b in edges)
+    outside = sum(a not in first and b not in first for a, b in edges)
+    return inside, outside
+
+
+def moments(edges: list[Edge], n: int, m: int) -> tuple[Fraction, Fraction, Fraction, Fraction, Fraction]:
+    """Means, variances and covariance of the counts over every way to call n nodes the first sample."""
+    seen = [counts(edges, set(first)) for first in combinations(range(n + m), n)]
+    total = len(seen)
+    mean_1 = Fraction(sum(x for x, _ in seen), total)
+    mean_2 = Fraction(sum(y for _, y in seen), total)
+    var_1 = Fraction(sum(x * x for x, _ in seen), total) - mean_1**2
+    var_2 = Fraction(sum(y * y for _, y in seen), total) - mean_2**2
+    cov = Fraction(sum(x * y for x, y in seen), total) - mean_1 * mean_2
+    return mean_1, mean_2, var_1, var_2, cov
+
+
+def ecd(edges: list[Edge], n: int, m: int) -> float:
+    mean_1, mean_2, var_1, var_2, cov = moments(edges, n, m)
+    inside, outside = counts(edges, set(range(n)))
+    deviation = np.array([float(inside - mean_1), float(outside - mean_2)])
+    covariance = np.array([[float(var_1), float(cov)], [float(cov), float(var_2)]])
+    return float(deviation @ np.linalg.inv(covariance) @ deviation)
