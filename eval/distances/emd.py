@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
+
+from eval.distances.kernels.assignment import assign
 
 Cloud = npt.NDArray[np.float64]
 
@@ -81,8 +82,7 @@ def emd_pairs(generated: npt.ArrayLike, reference: npt.ArrayLike) -> npt.NDArray
 
 def _solve(a: Cloud, b: Cloud) -> float:
     cost = cdist(a, b)
-    rows, columns = linear_sum_assignment(cost)
-    return float(cost[rows, columns].mean())
+    return float(cost[np.arange(len(cost)), assign(cost)].mean())
 
 
 def _rows(a: Cloud, b: Cloud, upper_only: bool) -> list[npt.NDArray[np.float64]]:

@@ -5,9 +5,12 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 
 from eval.distances import emd
 from eval.distances.emd import emd_matrix, emd_pairs, emd_self_matrix
+from eval.distances.kernels.assignment import assign
 from tests.reference import distances as reference
 
 Clouds = npt.NDArray[np.float32]
@@ -26,6 +29,26 @@ def test_equals_the_best_of_all_matchings(seed: int, points: int) -> None:
     found = emd(a, b)
     assert found.value == pytest.approx(reference.emd(a, b), rel=1e-12)
     assert found.lower == found.value == found.upper
+
+
+@settings(max_examples=60, deadline=None)
+@given(seeds, st.integers(1, 90), st.sampled_from([2, 5, 10**6]), st.sampled_from([1e-6, 1.0, 1e6]))
+def test_assignment_is_as_good_as_scipys_with_ties_and_copies(seed: int, points: int, cells: int, scale: float) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = (rng.integers(0, cells, (2, points, 3)) * (scale / cells)).astype(float)
+    cost = cdist(a, b)
+    found = assign(cost)
+    assert sorted(found.tolist()) == list(range(points))
+    rows, columns = linear_sum_assignment(cost)
+    assert cost[rows, found].sum() == pytest.approx(cost[rows, columns].sum(), rel=1e-12, abs=1e-12 * scale)
+
+
+def test_assignment_of_lopsided_costs() -> None:
+    # Costs of very different sizes underflow in the start; the answer must not depend on it.
+    rng = np.random.default_rng(0)
+    for cost in (rng.random((40, 40)) ** 20, np.exp(rng.normal(size=(40, 40)) * 10), np.eye(40) * 1e9):
+        rows, columns = linear_sum_assignment(cost)
+        assert cost[rows, assign(cost)].sum() == pytest.approx(cost[rows, columns].sum(), rel=1e-9, abs=1e-12)
 
 
 @quick
