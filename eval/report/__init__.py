@@ -1,0 +1,1 @@
+"""Tables, figures and contact sheets from result JSON and mesh files."""
