@@ -1,4 +1,4 @@
-"""Command line of the measurement: argus3d-eval score | doctor | table | figure."""
+"""Command line of the measurement: argus3d-eval score | halves | reconstruction | doctor | table | figure."""
 
 import argparse
 import importlib
@@ -9,9 +9,14 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from argus3d.errors import UserError
+
+if TYPE_CHECKING:  # imported where it is used: the doctor must run where a library is broken
+    from eval.clouds import CloudSet
+    from eval.protocol import Protocol
+    from eval.results import Result
 
 REPORTS = {"table": "eval.report.tables", "figure": "eval.report.figures"}
 
@@ -33,18 +38,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="argus3d-eval", description="Measure generated shapes against references.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     source = "folder of samples, meshes or prepared data; .npy, .npz or .pt array; split part such as household-v1/test"
+    cache = "folder that keeps the reference's own distances between runs"
     score = commands.add_parser("score", help="measure a generated set against a reference set")
     score.add_argument("generated", help=source)
     score.add_argument("reference", help=source)
-    score.add_argument("--protocol", default="argus3d-v1", help="a preset or a JSON file (default: %(default)s)")
-    score.add_argument("--out", type=Path, required=True, help="result JSON; the run record goes beside it")
-    score.add_argument("--data-root", type=Path, help="folder of prepared data, for splits")
-    score.add_argument("--name", help="name of the row (default: the file name of --out)")
     score.add_argument("--count", type=int, help="draw so many shapes from each set, by hash of their ids")
-    score.add_argument("--cache", type=Path, help="folder that keeps the reference's own distances between runs")
+    score.add_argument("--cache", type=Path, help=cache)
     score.set_defaults(run=_score)
+    halves = commands.add_parser("halves", help="measure one half of a set against the other: what noise alone gives")
+    halves.add_argument("reference", help=source)
+    halves.set_defaults(run=_halves)
+    paired = commands.add_parser("reconstruction", help="measure shapes that came back against the shapes they were")
+    paired.add_argument("generated", help="folder of samples, ids as in the reference; IoUs are read from its manifest")
+    paired.add_argument("reference", help=source)
+    paired.set_defaults(run=_reconstruction)
+    for command in (score, halves, paired):
+        command.add_argument("--protocol", default="argus3d-v1", help="a preset or a JSON file (default: %(default)s)")
+        command.add_argument("--out", type=Path, required=True, help="result JSON; the run record goes beside it")
+        command.add_argument("--data-root", type=Path, help="folder of prepared data, for splits")
+        command.add_argument("--name", help="name of the row (default: the file name of --out)")
     doctor = commands.add_parser("doctor", help="check this installation")
     doctor.set_defaults(run=_doctor)
     for name, module in REPORTS.items():
@@ -53,25 +67,66 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _score(arguments: argparse.Namespace) -> int:
-    from eval.clouds import CloudSet, draw, load_clouds
+    from eval.clouds import draw
     from eval.evaluate import evaluate_sets
-    from eval.protocol import get_protocol
-    from eval.results import run_record, write
 
     start = time.monotonic()
-    protocol = get_protocol(arguments.protocol)
+    protocol = _protocol(arguments)
+    generated, reference = (_load(source, arguments) for source in (arguments.generated, arguments.reference))
+    if arguments.count is not None:
+        generated, reference = (draw(clouds, arguments.count, protocol.seed) for clouds in (generated, reference))
+    result = evaluate_sets(generated, reference, protocol, _name(arguments), arguments.cache)
+    return _finish(result, arguments, start)
 
-    def load(source: str) -> CloudSet:
-        clouds = load_clouds(source, protocol.points, protocol.seed, arguments.data_root)
-        if arguments.count is not None:
-            clouds = draw(clouds, arguments.count, protocol.seed)
-        print(f"{source}: {len(clouds.ids)} of {clouds.asked} shapes", file=sys.stderr)
-        return clouds
 
-    generated, reference = load(arguments.generated), load(arguments.reference)
-    name = arguments.name or arguments.out.stem
-    result = evaluate_sets(generated, reference, protocol, name, arguments.cache)
-    command = f"score {arguments.generated} {arguments.reference} --protocol {arguments.protocol}"
+def _halves(arguments: argparse.Namespace) -> int:
+    from eval.clouds import halves
+    from eval.evaluate import evaluate_sets
+
+    start = time.monotonic()
+    protocol = _protocol(arguments)
+    first, second = halves(_load(arguments.reference, arguments), protocol.seed)
+    return _finish(evaluate_sets(first, second, protocol, _name(arguments)), arguments, start)
+
+
+def _reconstruction(arguments: argparse.Namespace) -> int:
+    from eval.reconstruction import evaluate_reconstruction, read_groups, read_ious
+
+    start = time.monotonic()
+    protocol = _protocol(arguments)
+    generated, reference = (_load(source, arguments) for source in (arguments.generated, arguments.reference))
+    manifest = Path(arguments.generated) / "manifest.json"
+    result = evaluate_reconstruction(
+        generated, reference, protocol, _name(arguments), read_ious(manifest), read_groups(manifest)
+    )
+    return _finish(result, arguments, start)
+
+
+def _load(source: str, arguments: argparse.Namespace) -> "CloudSet":
+    from eval.clouds import load_clouds
+
+    protocol = _protocol(arguments)
+    clouds = load_clouds(source, protocol.points, protocol.seed, arguments.data_root)
+    print(f"{source}: {len(clouds.ids)} of {clouds.asked} shapes", file=sys.stderr)
+    return clouds
+
+
+def _protocol(arguments: argparse.Namespace) -> "Protocol":
+    from eval.protocol import get_protocol
+
+    return get_protocol(arguments.protocol)
+
+
+def _name(arguments: argparse.Namespace) -> str:
+    return str(arguments.name or arguments.out.stem)
+
+
+def _finish(result: "Result", arguments: argparse.Namespace, start: float) -> int:
+    """Write the result, then show it."""
+    from eval.results import run_record, write
+
+    sources = [arguments.generated] if "generated" in arguments else []
+    command = " ".join([arguments.command, *sources, arguments.reference, "--protocol", arguments.protocol])
     write(result, run_record(time.monotonic() - start, command), arguments.out)
     for note in result.notes:
         print(f"note: {note}", file=sys.stderr)

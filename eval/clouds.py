@@ -120,22 +120,6 @@ def thin(clouds: CloudSet, count: int, seed: int) -> CloudSet:
     return _pick(clouds, [index for index, item in enumerate(clouds.ids) if item in chosen])
 
 
-def draw_like(clouds: CloudSet, reference: CloudSet, seed: int) -> CloudSet:
-    """As many found shapes of each category as `reference` has, chosen by hash of (seed, id), in the set's own order.
-
-    Raises : UserError if a category has fewer than `reference`
-    """
-    chosen: set[str] = set()
-    for category, ids in _by_category(reference).items():
-        there = _by_category(clouds).get(category, [])
-        if len(there) < len(ids):
-            raise UserError(
-                f"{clouds.name}: {len(there)} shapes of {category!r}, {reference.name} has {len(ids)}; add some"
-            )
-        chosen.update(_by_hash(there, seed)[: len(ids)])
-    return _pick(clouds, [index for index, item in enumerate(clouds.ids) if item in chosen])
-
-
 def halves(clouds: CloudSet, seed: int) -> tuple[CloudSet, CloudSet]:
     """Two disjoint sets of found shapes, equal in size and as equal as can be in categories, chosen by hash.
 
@@ -255,15 +239,15 @@ def _job_of_sample(folder: Path, entry: dict[str, Any]) -> _Job:
 
 def _jobs_of_split(source: str, data_root: Path) -> list[_Job]:
     ids = load_part(source, FOLDER)
-    data = data_root / source.split("/")[0].rsplit("-", 1)[0]
-    if not data.is_dir():
-        raise UserError(f"{data}: no such folder, but split {source} needs it; prepare the data, or mend --data-root")
-    there = {path.parent.name: path for path in data.glob("*/*/pointcloud.npz")}
-    missing = f"not prepared: no pointcloud.npz under {data.name}"
+    # A split may mix sources, whose ids never collide, so the whole root is searched.
+    there = {path.parent.name: path for path in data_root.glob("*/*/*/pointcloud.npz")}
+    if not there:
+        raise UserError(f"{data_root}: no prepared data, but split {source} needs it; prepare it, or mend --data-root")
+    missing = "not prepared: it has no pointcloud.npz under the data root"
     return [
         _Job(item, there[item].parent.parent.name, there[item], _draw_stored)
         if item in there
-        else _Job(item, "", data, _draw_stored, problem=missing)
+        else _Job(item, "", data_root, _draw_stored, problem=missing)
         for item in ids
     ]
 

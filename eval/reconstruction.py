@@ -1,6 +1,8 @@
 """From pairs of clouds, a shape and what came back of it, to a result."""
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,8 @@ from eval.protocol import Protocol
 from eval.results import MetricValue, Result
 
 TAU = 0.02
+IOUS = ("iou", "iou_near")
+SOLIDITY = ((0.0, 0.5), (0.5, 0.9), (0.9, 1.0))  # thin shells, in between, solid
 
 Values = npt.NDArray[np.float64]
 
@@ -27,16 +31,18 @@ def evaluate_reconstruction(
     reference: CloudSet,
     protocol: Protocol,
     name: str = "reconstruction",
-    iou: Mapping[str, float] | None = None,
+    ious: Mapping[str, Mapping[str, float]] | None = None,
+    groups: Mapping[str, Sequence[str]] | None = None,
 ) -> Result:
     """Measure reconstructed shapes against the shapes they were made from.
 
     generated, reference : pairs have the same id; each pair is moved to the frame of its reference, so that what came
         back in the wrong place or size counts against it
     protocol : its points, Chamfer kind, EMD points, normalisation and confidence are used
-    iou : id -> intersection over union on occupancy samples, where it was measured; 0 for a shape that came back empty
+    ious : metric ("iou", "iou_near") -> id -> intersection over union on occupancy samples, where it was measured
+    groups : id -> labels of groups to average over, beside categories
     returns : Result of kind "reconstruction": `cd`, `emd` over pairs that came back; `f_score_0.02`,
-        `f_score_0.02_median`, `iou`, `iou_median` with 0 for shapes that did not; means where no other word is said
+        `f_score_0.02_median` and, for each of `ious`, mean and `_median`, with 0 for shapes that came back empty
     Raises : UserError for ids in one set only, different numbers of points, or an IoU that is missing
     """
     missing = sorted(set(reference.ids) - set(generated.ids) - {item for item, _ in generated.failed})
@@ -44,16 +50,15 @@ def evaluate_reconstruction(
     if missing or stray:
         whose, item = (reference, missing[0]) if missing else (generated, stray[0])
         raise UserError(f"{item} is in {whose.name} only; give pairs of shapes with the same ids")
-    lost = tuple(item for item, _ in generated.failed if item in set(reference.ids))
-    values = _per_shape(generated, reference, protocol)
+    lost = [item for item, _ in generated.failed if item in set(reference.ids)]
     ids = _paired(generated, reference)
-    if iou is not None:
-        values["iou"] = _ious(iou, ids)
-    for key in ("f_score_0.02", "iou"):
-        if key in values:
-            values[key] = np.append(values[key], np.zeros(len(lost)))
+    values = _per_shape(generated, reference, ids, protocol)
+    values |= {key: _ious(key, found, ids) for key, found in (ious or {}).items()}
+    for key in values.keys() - {"cd", "emd"}:
+        values[key] = np.append(values[key], np.zeros(len(lost)))
     notes = [f"{len(lost)} shapes came back empty: F-score and IoU 0, not in cd and emd"] if lost else []
     category = dict(zip(reference.ids, reference.categories, strict=True))
+    labels = [(category[item], *(groups or {}).get(item, ())) for item in (*ids, *lost)]
     return Result(
         name=name,
         kind="reconstruction",
@@ -61,9 +66,35 @@ def evaluate_reconstruction(
         counts={"generated": counts(generated), "reference": counts(reference)},
         metrics=_metrics(values, protocol),
         data={"generated": clouds_sha256(generated.clouds), "reference": clouds_sha256(reference.clouds)},
-        per_category=_per_category(values, [category[item] for item in (*ids, *lost)]),
+        per_category=_per_group(values, labels),
         notes=tuple(notes),
     )
+
+
+def read_ious(manifest: Path) -> dict[str, dict[str, float]]:
+    """IoUs that a samples manifest holds: metric -> id -> value, for `iou` and `iou_near` where samples have them."""
+    samples = _samples(manifest)
+    found = {key: {str(entry["id"]): float(entry[key]) for entry in samples if key in entry} for key in IOUS}
+    return {key: values for key, values in found.items() if values}
+
+
+def read_groups(manifest: Path) -> dict[str, tuple[str, ...]]:
+    """Labels of each sample of a manifest: its source, and how solid its shape is, where samples say so."""
+    return {str(entry["id"]): tuple(_labels(entry)) for entry in _samples(manifest)}
+
+
+def _labels(entry: Mapping[str, Any]) -> Iterator[str]:
+    if "source" in entry:
+        yield f"source {entry['source']}"
+    if "solidity" in entry:
+        low, high = next(step for step in SOLIDITY if entry["solidity"] <= step[1])
+        yield f"solidity {low:g} to {high:g}"
+
+
+def _samples(manifest: Path) -> list[dict[str, Any]]:
+    if not manifest.is_file():
+        raise UserError(f"{manifest} is missing; a reconstruction is a folder of samples")
+    return list(json.loads(manifest.read_text())["samples"])
 
 
 def _paired(generated: CloudSet, reference: CloudSet) -> list[str]:
@@ -71,8 +102,7 @@ def _paired(generated: CloudSet, reference: CloudSet) -> list[str]:
     return [item for item in reference.ids if item in there]
 
 
-def _per_shape(generated: CloudSet, reference: CloudSet, protocol: Protocol) -> dict[str, Values]:
-    ids = _paired(generated, reference)
+def _per_shape(generated: CloudSet, reference: CloudSet, ids: list[str], protocol: Protocol) -> dict[str, Values]:
     if not ids:
         raise UserError(f"{generated.name}: no shape came back, nothing to measure")
     row_g = {item: index for index, item in enumerate(generated.ids)}
@@ -91,11 +121,11 @@ def _per_shape(generated: CloudSet, reference: CloudSet, protocol: Protocol) -> 
     }
 
 
-def _ious(iou: Mapping[str, float], ids: list[str]) -> Values:
-    missing = [item for item in ids if item not in iou]
+def _ious(key: str, found: Mapping[str, float], ids: list[str]) -> Values:
+    missing = [item for item in ids if item not in found]
     if missing:
-        raise UserError(f"no IoU for {missing[0]}; measure it, or give none at all")
-    return np.array([iou[item] for item in ids], dtype=np.float64)
+        raise UserError(f"no {key} for {missing[0]}; measure it, or give none at all")
+    return np.array([found[item] for item in ids], dtype=np.float64)
 
 
 def _metrics(values: Mapping[str, Values], protocol: Protocol) -> dict[str, MetricValue]:
@@ -115,13 +145,13 @@ def _reduced(
     return MetricValue(float(reduce(per_shape)), low, high, direction, ideal)
 
 
-def _per_category(values: Mapping[str, Values], categories: list[str]) -> dict[str, dict[str, float]]:
-    """Means a category over the shapes that have the value; `count` holds all."""
+def _per_group(values: Mapping[str, Values], labels: list[tuple[str, ...]]) -> dict[str, dict[str, float]]:
+    """Means a group over the shapes that have the value; `count` holds all."""
     table: dict[str, dict[str, float]] = {}
-    for category in sorted(set(categories)):
-        rows: dict[str, float] = {"count": float(categories.count(category))}
+    for label in sorted({label for row in labels for label in row}):
+        member = np.array([label in row for row in labels])
+        table[label] = {"count": float(member.sum())}
         for key, per_shape in values.items():
-            mine = [value for value, entry in zip(per_shape, categories, strict=False) if entry == category]
-            rows[key] = float(np.mean(mine)) if mine else float("nan")
-        table[category] = rows
+            mine = per_shape[member[: len(per_shape)]]
+            table[label][key] = float(mine.mean()) if len(mine) else float("nan")
     return table

@@ -2,11 +2,13 @@
 
 import importlib.metadata
 import json
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import trimesh
 
 from eval.cli import main
 
@@ -30,6 +32,40 @@ def test_score_writes_what_it_prints(arrays: Path, capsys: pytest.CaptureFixture
     assert main([*words, "--cache", str(arrays / "cache")]) == 0 and out.read_bytes() == before
     assert main([*words, "--count", "5"]) == 0
     assert json.loads(out.read_text())["counts"]["generated"]["found"] == 5
+
+
+def test_halves_of_one_set(arrays: Path) -> None:
+    out = arrays / "itself.json"
+    assert main(["halves", str(arrays / "a.npy"), "--protocol", "smoke", "--out", str(out)]) == 0
+    content = json.loads(out.read_text())
+    assert content["counts"]["generated"]["found"] == content["counts"]["reference"]["found"] == 9
+    assert content["metrics"]["one_nna_cd"]["value"] > 0, "the halves share no shape"
+
+
+def test_reconstruction_reads_ious_and_groups_from_the_manifest(tmp_path: Path) -> None:
+    samples = []
+    for index in range(3):
+        for folder in ("back/meshes", "was"):
+            (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+            trimesh.creation.box((1, 0.5, 0.2 + index / 10)).export(tmp_path / folder / f"s{index}.ply")
+        samples.append(
+            {"id": f"s{index}.ply", "category": "box", "file": f"meshes/s{index}.ply", "iou": 0.5 + index / 10,
+             "source": "toys", "solidity": index / 2}
+        )  # fmt: skip
+    samples.append({"id": "s3.ply", "category": "box", "file": None, "empty": True, "source": "toys", "solidity": 0})
+    trimesh.creation.box().export(tmp_path / "was" / "s3.ply")
+    (tmp_path / "back" / "manifest.json").write_text(json.dumps({"schema": 1, "samples": samples}))
+    out = tmp_path / "out.json"
+    words = ["reconstruction", str(tmp_path / "back"), str(tmp_path / "was"), "--protocol", "smoke", "--out", str(out)]
+    assert main(words) == 0
+    content = json.loads(out.read_text())
+    assert content["kind"] == "reconstruction"
+    assert content["metrics"]["iou"]["value"] == pytest.approx(1.8 / 4)
+    assert content["metrics"]["f_score_0.02"]["value"] == pytest.approx(3 / 4, abs=0.1)
+    assert {key: row["count"] for key, row in content["per_category"].items()} == {
+        "": 4, "solidity 0 to 0.5": 3, "solidity 0.9 to 1": 1, "source toys": 4,
+    }  # fmt: skip
+    assert main(["reconstruction", str(tmp_path / "was"), *words[2:]]) == 1, "a plain folder has no manifest"
 
 
 def test_a_failure_is_one_sentence_and_leaves_the_result(arrays: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,5 +104,5 @@ def test_doctor_finds_the_namesake_of_pymcubes(
 def test_table_and_figure_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[str]] = []
     report = SimpleNamespace(main=lambda words: seen.append(words))
-    monkeypatch.setitem(__import__("sys").modules, "eval.report.tables", report)
+    monkeypatch.setitem(sys.modules, "eval.report.tables", report)
     assert main(["table", "--out", "x"]) == 0 and seen == [["--out", "x"]]

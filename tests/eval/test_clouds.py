@@ -11,7 +11,7 @@ import trimesh
 from argus3d.data.files import write_json
 from argus3d.errors import UserError
 from eval import clouds as module
-from eval.clouds import CloudSet, draw, draw_like, halves, load_clouds, rng_of, thin
+from eval.clouds import CloudSet, draw, halves, load_clouds, rng_of, thin
 from eval.meshes import sample_mesh_file, sample_triangles
 from eval.splits import write_split
 
@@ -131,7 +131,7 @@ def test_prepared_data_and_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         load_clouds("toys-v1/test", 16, 0)
     with pytest.raises(UserError, match="toys-v1/train"):
         load_clouds("toys-v1/val", 16, 0, data_root=tmp_path)
-    with pytest.raises(UserError, match="prepare"):
+    with pytest.raises(UserError, match="no prepared data"):
         load_clouds("toys-v1/test", 16, 0, data_root=tmp_path / "elsewhere")
 
 
@@ -173,14 +173,6 @@ def test_draw_keeps_failures_in_proportion() -> None:
         draw(whole, 11, 0)
     with pytest.raises(UserError, match="ask for fewer"):
         thin(whole, 7, 0)
-
-
-def test_draw_like_matches_categories() -> None:
-    many = named(10, ("a",) * 5 + ("b",) * 5)
-    few = named(3, ("a", "b", "b"))
-    assert draw_like(many, few, 0).categories == ("a", "b", "b")
-    with pytest.raises(UserError, match="'a'"):
-        draw_like(few, many, 0)
 
 
 def test_halves_are_disjoint_and_balanced() -> None:

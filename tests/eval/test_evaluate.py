@@ -174,7 +174,7 @@ def test_reconstruction_of_pairs() -> None:
 def test_reconstruction_counts_what_came_back_empty() -> None:
     reference = as_set("test shapes", shapes(0))
     lost = CloudSet("g", shapes(0)[:18], reference.ids[:18], ("",) * 18, 20, (("18", "empty"), ("19", "empty")))
-    result = evaluate_reconstruction(lost, reference, SMOKE, iou={item: 0.5 for item in reference.ids})
+    result = evaluate_reconstruction(lost, reference, SMOKE, ious={"iou": dict.fromkeys(reference.ids, 0.5)})
     assert result.metrics["f_score_0.02"].value == pytest.approx(0.9)
     assert result.metrics["iou"].value == pytest.approx(0.45) and result.metrics["iou_median"].value == 0.5
     assert result.metrics["cd"].value == 0 and "2 shapes came back empty" in result.notes[0]
@@ -189,8 +189,8 @@ def test_reconstruction_needs_pairs_and_every_iou() -> None:
         evaluate_reconstruction(as_set("g", shapes(0, 19)), reference, SMOKE)
     with pytest.raises(UserError, match="19 is in g only"):
         evaluate_reconstruction(as_set("g", shapes(0)), as_set("r", shapes(0, 19)), SMOKE)
-    with pytest.raises(UserError, match="no IoU for 00"):
-        evaluate_reconstruction(reference, reference, SMOKE, iou={})
+    with pytest.raises(UserError, match="no iou for 00"):
+        evaluate_reconstruction(reference, reference, SMOKE, ious={"iou": {}})
     with pytest.raises(UserError, match="asks for 256"):
         evaluate_reconstruction(reference, reference, Protocol("mine", points=256))
 
