@@ -4,16 +4,19 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from argus3d import commands as generation
+from argus3d.data import commands as data
 from argus3d.errors import UserError
+from argus3d.train import commands as training
 
 
 def parser() -> argparse.ArgumentParser:
     """The parser with all commands; each sets `run`, a function of the parsed arguments."""
-    from argus3d.train import commands as train
-
     top = argparse.ArgumentParser(prog="argus3d", description="Generate 3D shapes with Argus-3D, and train it.")
     commands = top.add_subparsers(dest="command", required=True)
-    train.add_parser(commands)
+    data.add_parser(commands)
+    training.add_parser(commands)
+    generation.add_parsers(commands)
     return top
 
 
@@ -22,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
         arguments.run(arguments)
-    except UserError as error:
+    except (UserError, OSError) as error:
         print(f"argus3d: {error}", file=sys.stderr)
         return 1
     return 0

@@ -7,12 +7,11 @@ from typing import Any, Self
 from argus3d.errors import UserError
 
 
-
 def _from_dict(cls: type, values: dict[str, Any]) -> Any:
     known = {field.name for field in fields(cls)}
     unknown, missing = sorted(set(values) - known), sorted(known - set(values))
     if unknown or missing:
-        raise UserError(f"{cls.__name__}: unknown keys {unknown}, missing keys {missing}; the file is of another version.")
+        raise UserError(f"{cls.__name__}: unknown keys {unknown}, missing keys {missing}; it is of another version.")
     return cls(**values)
 
 
@@ -58,7 +57,7 @@ class AutoencoderConfig:
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    """Sizes of stage 2. `positions` is the longest token sequence that has a position; `dropout` acts in training only."""
+    """Sizes of stage 2. `positions` is the longest token sequence with positions; `dropout` acts in training only."""
 
     width: int
     layers: int

@@ -22,9 +22,7 @@ class Item:
 class Solid(Protocol):
     """A shape in [-0.5, 0.5]^3, longest side 1, y up, that can be sampled and asked for inside and outside."""
 
-    def surface(
-        self, count: int, rng: np.random.Generator
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def surface(self, count: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Points uniform by area and their outward unit normals, each (count, 3) float64."""
         ...
 

@@ -94,9 +94,7 @@ class HouseholdCatalogue:
         rows = read_class_table(table)
         libraries = _find_libraries(folder, sorted({row["library"] for row in rows}))
         lists = {name: read_properties(path) for name, path in libraries.items()}
-        entries = [
-            _entry(row, lists[row["library"]], libraries[row["library"]]) for row in rows if row["flat"] == "no"
-        ]
+        entries = [_entry(row, lists[row["library"]], libraries[row["library"]]) for row in rows if row["flat"] == "no"]
         self._entries = {entry.item.id: entry for entry in sorted(entries, key=lambda entry: entry.item.id)}
 
     def items(self) -> list[Item]:

@@ -57,9 +57,7 @@ def mesh_from_bytes(content: bytes, file_type: str, name: str) -> Mesh:
     """
     try:
         # process=False keeps the vertices as written; materials would be looked for in files that are not there.
-        mesh = trimesh.load(
-            io.BytesIO(content), file_type=file_type, force="mesh", process=False, skip_materials=True
-        )
+        mesh = trimesh.load(io.BytesIO(content), file_type=file_type, force="mesh", process=False, skip_materials=True)
     except Exception as error:  # each of trimesh's readers fails in its own way
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{name}: cannot be read as .{file_type} ({reason}); export the mesh again.") from error

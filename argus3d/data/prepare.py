@@ -18,8 +18,10 @@ from argus3d.data.catalogue import Catalogue, Item
 from argus3d.data.files import beside, sha256_file, write_atomically, write_json
 from argus3d.data.solid import MeshSolid
 from argus3d.errors import UserError
+from argus3d.render import render_png
 
 BOX = 0.55  # queries cover [-0.55, 0.55]^3
+ARRAYS = ("pointcloud.npz", "points.npz", "points_near.npz")
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,7 @@ def prepare(
     return manifest
 
 
-def _map(
-    work: Callable[[Item], dict[str, Any]], items: list[Item], workers: int, name: str
-) -> list[dict[str, Any]]:
+def _map(work: Callable[[Item], dict[str, Any]], items: list[Item], workers: int, name: str) -> list[dict[str, Any]]:
     progress = partial(tqdm, total=len(items), desc=f"prepare {name}", unit="shape")
     if workers == 1:
         return list(progress(map(work, items)))
@@ -80,7 +80,7 @@ def _check_settings(folder: Path, config: PrepareConfig) -> None:
     path = folder / "settings.json"
     wanted = json.loads(json.dumps(asdict(config)))
     if path.exists() and json.loads(path.read_text()) != wanted:
-        raise UserError(f"{folder} was prepared with other settings (see {path}); remove the folder or name another root.")
+        raise UserError(f"{folder} was prepared with other settings (see {path}); remove it or name another root.")
     write_json(path, wanted)
 
 
@@ -120,9 +120,10 @@ def _write_samples(catalogue: Catalogue, target: Path, config: PrepareConfig, it
         "disagreement": round(found.disagreement, 6) if found else 0.0,
         "solidity": round(found.solidity, 6) if found else 1.0,
     }
-    if picture := catalogue.picture(item.id):
-        write_atomically(target / "picture.png", picture)
-    record["sha256"] = {name: sha256_file(target / name) for name in ("pointcloud.npz", "points.npz", "points_near.npz")}
+    render = render_png(*solid.mesh(), size=128)
+    write_atomically(target / "render.png", render)
+    write_atomically(target / "picture.png", catalogue.picture(item.id) or render)
+    record["sha256"] = {name: sha256_file(target / name) for name in ARRAYS}
     return record
 
 

@@ -62,8 +62,8 @@ class PreparedData:
                 self.shapes[record["id"]] = PreparedShape(record, folder)
 
     def select(self, ids: Sequence[str]) -> list[PreparedShape]:
-        """The shapes of `ids`, in that order. Raises: UserError naming the first id that is missing, and how many are."""
+        """The shapes of `ids`, in that order. Raises: UserError when some are missing, naming the first."""
         missing = [item_id for item_id in ids if item_id not in self.shapes]
         if missing:
-            raise UserError(f"{len(missing)} of {len(ids)} shapes are not under {self.root}, the first is {missing[0]}.")
+            raise UserError(f"{len(missing)} of {len(ids)} shapes are not under {self.root}, first {missing[0]}.")
         return [self.shapes[item_id] for item_id in ids]

@@ -150,10 +150,8 @@ class MeshSolid:
             near[near] = np.asarray(squared) < SHELL**2
         return near
 
-    def surface(
-        self, count: int, rng: np.random.Generator
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Points uniform by area on what can be seen from outside, and their outward unit normals, (count, 3) float64."""
+    def surface(self, count: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Points uniform by area on what can be seen from outside, and outward unit normals, (count, 3) float64."""
         a, b, c = (self.vertices[self.faces[:, k]] for k in range(3))
         cumulative = np.cumsum(np.linalg.norm(np.cross(b - a, c - a), axis=1))
         normals = self._face_normals()

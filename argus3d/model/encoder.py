@@ -46,7 +46,7 @@ class _PoolByCell(torch.autograd.Function):
         return pooled
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         holds, cell = ctx.saved_tensors
         total = gradient.new_zeros((ctx.cells, gradient.shape[1])).index_add_(0, cell, gradient)
         return total.index_select(0, cell) * holds, None, None
@@ -70,7 +70,7 @@ class PointEncoder(nn.Module):
             self.unet = UNet(config.plane_channels, config.plane_channels, config.unet_depth, config.unet_filters)
 
     def forward(self, points: Tensor) -> Tensor:
-        batch, count = points.shape[:2]
+        batch = len(points)
         flat = cell_indices(plane_coordinates(points, self.padding), self.resolution)  # (3, B, N)
         area = self.resolution**2
         flat = (flat + area * torch.arange(batch, device=points.device)[:, None]).flatten(1)  # (3, B*N)

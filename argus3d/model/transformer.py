@@ -22,7 +22,8 @@ class KeyValueCache:
     def empty(cls, config: TransformerConfig, batch: int, like: Tensor) -> "KeyValueCache":
         """Room for the class, the start vector and all tokens, in the dtype and on the device of `like`."""
         shape = (batch, config.heads, config.tokens + 1, config.width // config.heads)
-        return cls(*([like.new_zeros(shape) for _ in range(config.layers)] for _ in range(2)))
+        keys, values = ([like.new_zeros(shape) for _ in range(config.layers)] for _ in range(2))
+        return cls(keys, values)
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Store the new positions of a layer and return all of that layer so far."""

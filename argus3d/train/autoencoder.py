@@ -1,6 +1,6 @@
 """Training of stage 1."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ class AutoencoderRecipe:
     unquantized_steps: int = 300
     restart_every: int = 20
     restart_until: float = 0.75
-    augmentation: Augmentation = Augmentation()
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
 
 class AutoencoderTraining:
@@ -61,7 +61,8 @@ class AutoencoderTraining:
             logits = self.model.occupancy(self.model.uncoupler(self.model.quantizer.expand(used)), batch.queries)
         entropy = F.binary_cross_entropy_with_logits(logits.float(), batch.inside, batch.weight, reduction="sum")
         occupancy = entropy / batch.weight.sum()
-        return {"loss": occupancy + self.recipe.commitment * commitment, "occupancy": occupancy, "commitment": commitment}
+        loss = occupancy + self.recipe.commitment * commitment
+        return {"loss": loss, "occupancy": occupancy, "commitment": commitment}
 
     def _batch(self, rng: np.random.Generator) -> OccupancyBatch:
         # One generator decides which group each row of the batch comes from, then its shape.

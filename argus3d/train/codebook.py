@@ -14,10 +14,8 @@ class CodebookAverage:
 
     def __init__(self, quantizer: Quantizer, decay: float = 0.98) -> None:
         self.quantizer, self.decay = quantizer, decay
-        size, dim = quantizer.codebook.weight.shape
-        self.count = torch.ones(size, device=quantizer.codebook.weight.device)
         self.total = quantizer.codebook.weight.detach().clone()
-        assert self.total.shape == (size, dim)
+        self.count = torch.ones_like(self.total[:, 0])
 
     def state_dict(self) -> dict[str, Tensor]:
         return {"count": self.count, "total": self.total}
@@ -31,7 +29,8 @@ class CodebookAverage:
         size = len(self.count)
         picks = torch.randint(len(latents), (size,), generator=generator)
         # Equal latents would give equal codes of which only the lowest is ever taken.
-        self.quantizer.codebook.weight.copy_(latents[picks] + 1e-4 * torch.randn(size, latents.shape[1], generator=generator))
+        apart = 1e-4 * torch.randn(size, latents.shape[1], generator=generator)
+        self.quantizer.codebook.weight.copy_(latents[picks] + apart)
         for _ in range(rounds):
             tokens = self.quantizer.nearest(latents)
             count = torch.bincount(tokens, minlength=size).float()
@@ -49,7 +48,8 @@ class CodebookAverage:
         self.count.lerp_(count, 1 - self.decay)
         self.total.lerp_(total, 1 - self.decay)
         mean = self.total / self.count.clamp(min=1e-5)[:, None]
-        self.quantizer.codebook.weight.copy_(torch.where(self.count[:, None] > 1e-3, mean, self.quantizer.codebook.weight))
+        weight = self.quantizer.codebook.weight
+        weight.copy_(torch.where(self.count[:, None] > 1e-3, mean, weight))
 
     @torch.no_grad()
     def restart(self, latents: Tensor, generator: torch.Generator, share: float = 0.03) -> int:

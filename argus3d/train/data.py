@@ -15,8 +15,9 @@ from argus3d.data.prepared import PreparedShape
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Mirrors of x and z with probability 1/2 each where allowed, and axis scales exp(+-scale) for a share of shapes."""
+    """Mirrors of x and z with probability 1/2 each where allowed, and axis scales exp(+-scale) for some shapes."""
 
+    mirror_x: bool = True
     mirror_z: bool = True
     scale: float = 0.25
     scaled_share: float = 0.5
@@ -25,7 +26,7 @@ class Augmentation:
         """(3,) factors of the three axes."""
         stretch = np.exp(rng.uniform(-self.scale, self.scale, 3)) if rng.random() < self.scaled_share else np.ones(3)
         signs = np.where(rng.random(3) < 0.5, -1.0, 1.0)
-        return stretch * np.where([True, False, self.mirror_z], signs, 1.0)
+        return stretch * np.where([self.mirror_x, False, self.mirror_z], signs, 1.0)
 
 
 class OccupancyBatch(NamedTuple):
@@ -51,7 +52,9 @@ class OccupancyData:
     def __len__(self) -> int:
         return len(self.clouds)
 
-    def cloud(self, index: int, count: int, rng: np.random.Generator, factors: NDArray[np.float64]) -> NDArray[np.float32]:
+    def cloud(
+        self, index: int, count: int, rng: np.random.Generator, factors: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
         """`count` points of a cloud, scaled by `factors` and normalised again: (count, 3) float32."""
         points = self.clouds[index][rng.choice(self.clouds.shape[1], count, replace=False)]
         return (points.astype(np.float64) * factors / self._side(index, factors)).astype(np.float32)
@@ -61,7 +64,12 @@ class OccupancyData:
         return float((extent * np.abs(factors)).max() / extent.max())
 
     def batch(
-        self, indices: NDArray[np.int64], points: int, queries: int, augmentation: Augmentation, rng: np.random.Generator
+        self,
+        indices: NDArray[np.int64],
+        points: int,
+        queries: int,
+        augmentation: Augmentation,
+        rng: np.random.Generator,
     ) -> OccupancyBatch:
         """`points` cloud points and `queries` uniform plus as many near-surface queries of each of `indices`."""
         rows = [self._row(int(index), points, queries, augmentation, rng) for index in indices]
@@ -75,7 +83,8 @@ class OccupancyData:
         cloud += rng.normal(0, 0.0005, cloud.shape).astype(np.float32)  # the released amount of noise
         u = rng.choice(self.uniform.shape[1], queries, replace=False)
         n = rng.choice(self.near.shape[1], queries, replace=False)
-        asked = np.concatenate([self.uniform[index, u], self.near[index, n]]).astype(np.float64)
-        asked = (asked * factors / self._side(index, factors)).astype(np.float32)
+        stored = np.concatenate([self.uniform[index, u], self.near[index, n]]).astype(np.float64)
+        asked: NDArray[np.float32] = (stored * factors / self._side(index, factors)).astype(np.float32)
         inside = np.concatenate([self.uniform_inside[index, u], self.near_inside[index, n]]).astype(np.float32)
-        return cloud, asked, inside, (np.abs(asked).max(1) <= BOX).astype(np.float32)
+        within: NDArray[np.float32] = (np.abs(asked).max(1) <= BOX).astype(np.float32)
+        return cloud, asked, inside, within

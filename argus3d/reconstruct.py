@@ -1,0 +1,40 @@
+"""Shapes through the autoencoder and back."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from argus3d.data.prepare import item_rng
+from argus3d.data.prepared import PreparedShape
+from argus3d.generator import ArgusGenerator, Request, Sample, SamplingConfig
+
+ENCODER_POINTS = 2048  # the number that nano was trained with; four times as many made it worse
+
+
+def reconstruct(
+    generator: ArgusGenerator, shapes: Iterable[PreparedShape], seed: int, config: SamplingConfig
+) -> Iterator[tuple[Sample, dict[str, float]]]:
+    """Each shape as the autoencoder gives it back, and its IoU on the stored uniform and near-surface queries."""
+    autoencoder = generator.argus.autoencoder
+    threshold = generator.argus.threshold if config.threshold is None else config.threshold
+    for shape in shapes:
+        cloud = shape.cloud()
+        chosen = item_rng(seed, shape.id).choice(len(cloud), ENCODER_POINTS, replace=False)
+        with torch.no_grad():
+            tokens = autoencoder.encode(torch.from_numpy(cloud[chosen].astype(np.float32))[None])
+            planes = autoencoder.decode(tokens)
+            ious = {}
+            for kind, name in (("uniform", "iou"), ("near", "iou_near")):
+                queries, inside = shape.occupancy(kind)
+                logits = autoencoder.occupancy(planes, torch.from_numpy(queries.astype(np.float32))[None])[0]
+                ious[name] = round(iou(torch.sigmoid(logits).numpy() >= threshold, inside), 6)
+        request = Request(shape.id, shape.category)
+        yield next(generator.shapes([request], tokens, seed, config)), ious
+
+
+def iou(predicted: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+    """Intersection over union of two (Q,) masks, in [0, 1]; 1 when both are empty."""
+    union = int((predicted | truth).sum())
+    return float((predicted & truth).sum() / union) if union else 1.0

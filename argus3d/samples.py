@@ -1,0 +1,83 @@
+"""A folder of shapes: meshes, pictures and tokens by id, and a manifest that is written last."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import trimesh
+from numpy.typing import NDArray
+
+from argus3d.data.files import beside, write_atomically, write_json
+from argus3d.errors import UserError
+from argus3d.generator import Sample
+from argus3d.render import render_png
+
+
+@dataclass
+class SampleFolder:
+    """Collects shapes one by one; what an interrupted run left is taken up again when the settings are the same.
+
+    settings : everything that decides the shapes; kept in `settings.json`
+    """
+
+    folder: Path
+    settings: dict[str, Any]
+    _records: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        path = self.folder / "settings.json"
+        wanted = json.loads(json.dumps(self.settings))
+        if path.exists() and json.loads(path.read_text()) != wanted:
+            raise UserError(f"{self.folder} holds shapes of other settings (see {path}); name another folder.")
+        write_json(path, wanted)
+        for record in sorted((self.folder / "records").glob("*.json")):
+            self._records[record.stem] = json.loads(record.read_text())
+
+    def __contains__(self, sample_id: str) -> bool:
+        return sample_id in self._records
+
+    def write(self, sample: Sample, **facts: Any) -> None:
+        """Write the mesh, the picture, the tokens and, last, the record of one shape."""
+        file = None
+        if not sample.empty:
+            file = f"meshes/{sample.id}.ply"
+            write_atomically(self.folder / file, ply_bytes(sample.vertices, sample.faces))
+            picture = render_png(sample.vertices, sample.faces)
+            write_atomically(self.folder / "pictures" / f"{sample.id}.png", picture)
+        with beside(self.folder / "tokens" / f"{sample.id}.npy") as scratch:
+            np.save(scratch, sample.tokens)
+        record = {
+            "id": sample.id, "category": sample.category, "seed": sample.seed, "file": file, "empty": sample.empty
+        } | facts  # fmt: skip
+        write_json(self.folder / "records" / f"{sample.id}.json", record)
+        self._records[sample.id] = record
+
+    def finish(self, ids: list[str], checkpoint: dict[str, str], command: str) -> dict[str, Any]:
+        """Write the manifest of `ids`, in that order, and return it."""
+        manifest = {
+            "schema": 1,
+            "samples": [self._records[sample_id] for sample_id in ids],
+            "checkpoint": checkpoint,
+            "command": command,
+            "settings": self.settings,
+        }
+        write_json(self.folder / "manifest.json", manifest)
+        return manifest
+
+
+def ply_bytes(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> bytes:
+    """A binary PLY file of a mesh, vertices and faces as they are."""
+    content = trimesh.Trimesh(vertices, faces, process=False).export(file_type="ply")
+    assert isinstance(content, bytes)
+    return content
+
+
+def read_tokens(folder: Path) -> NDArray[np.int64]:
+    """Tokens (S, T) of all shapes of a finished folder, in its order. Raises: UserError when it is not whole."""
+    path = folder / "manifest.json"
+    if not path.exists():
+        raise UserError(f"{path} is missing; make the folder with `argus3d reconstruct` or `argus3d sample` first.")
+    ids = [sample["id"] for sample in json.loads(path.read_text())["samples"]]
+    return np.stack([np.load(folder / "tokens" / f"{sample_id}.npy", allow_pickle=False) for sample_id in ids])
