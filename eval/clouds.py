@@ -121,25 +121,20 @@ def thin(clouds: CloudSet, count: int, seed: int) -> CloudSet:
 
 
 def halves(clouds: CloudSet, seed: int) -> tuple[CloudSet, CloudSet]:
-    """Two disjoint sets of found shapes, equal in size and as equal as can be in categories, chosen by hash.
+    """Two disjoint sets of found shapes, equal in size, chosen by hash of (seed, id); of an odd number one is left.
+
+    Categories fall as chance has it: halves of equal categories would be more alike than two sets of one distribution
+    are, and 1-NNA of a few shapes a category would sink well below 0.5.
 
     Raises : UserError for fewer than two shapes
     """
-    if len(clouds.ids) < 2:
+    size = len(clouds.ids) // 2
+    if size < 1:
         raise UserError(f"{clouds.name}: {len(clouds.ids)} shapes cannot be halved")
-    ranked = [item for _, ids in sorted(_by_category(clouds).items()) for item in _by_hash(ids, seed)]
-    size = len(ranked) // 2  # of an odd number the last one is left
+    ranked = _by_hash(clouds.ids, seed)
     row = {item: index for index, item in enumerate(clouds.ids)}
-    # Every second one, so that each category falls on both sides.
-    first, second = (sorted(row[item] for item in ranked[start : 2 * size : 2]) for start in (0, 1))
+    first, second = (sorted(row[item] for item in part) for part in (ranked[:size], ranked[size : 2 * size]))
     return _pick(clouds, first), _pick(clouds, second)
-
-
-def _by_category(clouds: CloudSet) -> dict[str, list[str]]:
-    table: dict[str, list[str]] = {}
-    for item, category in zip(clouds.ids, clouds.categories, strict=True):
-        table.setdefault(category, []).append(item)
-    return table
 
 
 def _by_hash(ids: Iterable[str], seed: int) -> list[str]:
