@@ -18,8 +18,8 @@ def one_nna(
     Of equally near shapes the first counts, generated before reference. So a reference shape as near to a generated
     shape as to a reference shape is counted as mistaken: duplicates never make two sets look more different.
 
-    Sets drawn class by class, with n shapes of each class in both, have an ideal of (n - 1) / (2 n - 1) where classes lie
-    apart: leaving a shape out leaves n - 1 of its own class in its own set and n in the other. That is 0.47 at n = 10.
+    Sets drawn class by class, n shapes of each class in both, have an ideal of (n - 1) / (2 n - 1) where classes lie
+    apart: with one shape left out, n - 1 of its class are left in its own set and n in the other; 0.47 at n = 10.
 
     Source : Lopez-Paz and Oquab, ICLR 2017; Yang et al., PointFlow, ICCV 2019, section 5
     """
