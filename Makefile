@@ -14,6 +14,25 @@ SHELL         := bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
+# What is measured: sources to prepare, and a split with the parts `test` and `train_like_test` (as many, class by class).
+SOURCES_household  := household procedural
+SPLIT_household    := nano-v1
+SOURCES_procedural := procedural
+SPLIT_procedural   := nano-procedural-v1
+TRAINED_ON         := $(SOURCES_$(DATA):%=%-v1/train)
+$(if $(SOURCES_$(DATA)),,$(error DATA=$(DATA) is not known here; choose household or procedural))
+
+# Where it goes: the defaults have plain names, every other setting adds its own word.
+NAME    := $(notdir $(CHECKPOINT:%/=%))
+RUN     := $(DATA)$(if $(filter-out nano,$(CHECKPOINT)),-$(subst /,_,$(CHECKPOINT:%/=%)))
+RUN     := $(RUN)$(if $(filter-out argus3d-v1,$(PROTOCOL)),-$(basename $(notdir $(PROTOCOL))))
+RUN     := $(RUN)$(if $(filter-out 0,$(SEED)),-seed$(SEED))
+ROOT    := artifacts/data
+SAMPLES := artifacts/samples/$(RUN)
+RESULTS := reports/results/$(RUN)
+TABLE   := reports/tables/$(RUN)
+FIGURE  := reports/figures/$(RUN)
+
 BIN := .venv/bin
 ENV := .venv/.installed
 
@@ -35,6 +54,112 @@ $(ENV): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[dev]"
 	@touch $@
 
+# --- data ------------------------------------------------------------------------------------------------------------
+
+PREPARED := $(SOURCES_$(DATA):%=$(ROOT)/%/manifest.json)
+
+$(ROOT)/%/manifest.json: | $(ENV)
+	$(BIN)/argus3d data prepare $* --root $(ROOT) $(if $(filter household,$*),$(DEB:%=--deb %))
+
+# --- samples ---------------------------------------------------------------------------------------------------------
+
+MODEL  := $(firstword $(wildcard argus3d/checkpoints/$(CHECKPOINT)/argus.json $(CHECKPOINT:%/=%)/argus.json))
+SPLIT  := eval/splits/$(SPLIT_$(DATA)).json
+SHAPES := --root $(ROOT) $(SOURCES_$(DATA):%=--source %)
+MAKING := --checkpoint $(CHECKPOINT) --seed $(SEED) $(SHAPES)
+# A folder that an older checkpoint filled begins anew; one of an interrupted run goes on.
+FRESH   = @if [ "$(MODEL)" -nt $(@D)/settings.json ]; then rm -rf $(@D); fi
+
+$(SAMPLES)/generated/manifest.json: $(PREPARED) $(MODEL) $(SPLIT) | $(ENV)
+	$(FRESH)
+	$(BIN)/argus3d sample $(MAKING) --like $(SPLIT)/test --out $(@D)
+
+$(SAMPLES)/reconstructed/manifest.json: $(PREPARED) $(MODEL) $(SPLIT) | $(ENV)
+	$(FRESH)
+	$(BIN)/argus3d reconstruct $(MAKING) --shapes $(SPLIT)/test --out $(@D)
+
+$(SAMPLES)/reconstructed_training_set/manifest.json: $(PREPARED) $(MODEL) $(SPLIT) | $(ENV)
+	$(FRESH)
+	$(BIN)/argus3d reconstruct $(MAKING) --shapes $(SPLIT)/train_like_test --out $(@D)
+
+$(SAMPLES)/scrambled/manifest.json: $(SAMPLES)/reconstructed_training_set/manifest.json
+	@rm -rf $(@D)
+	$(BIN)/argus3d sample $(MAKING) --like $(SPLIT)/test --scramble $(<D) --out $(@D)
+
+# --- results: one file a row -----------------------------------------------------------------------------------------
+
+GENERATION := $(addprefix $(RESULTS)/,$(NAME).json training_set.json reconstructed_training_set.json scrambled.json \
+              reference_vs_itself.json)
+ROWS       := $(GENERATION) $(RESULTS)/reconstruction.json
+REFERENCE  := $(SPLIT_$(DATA))/test
+BY          = --protocol $(PROTOCOL) --data-root $(ROOT) --out $@ >/dev/null
+KEEP       := --cache artifacts/distances
+
+$(RESULTS)/$(NAME).json: $(SAMPLES)/generated/manifest.json
+	$(BIN)/argus3d-eval score $(<D) $(REFERENCE) $(KEEP) $(BY)
+
+$(RESULTS)/training_set.json: $(PREPARED) $(SPLIT) | $(ENV)
+	$(BIN)/argus3d-eval score $(SPLIT_$(DATA))/train_like_test $(REFERENCE) $(KEEP) $(BY)
+
+$(RESULTS)/reconstructed_training_set.json: $(SAMPLES)/reconstructed_training_set/manifest.json
+	$(BIN)/argus3d-eval score $(<D) $(REFERENCE) $(KEEP) $(BY)
+
+$(RESULTS)/scrambled.json: $(SAMPLES)/scrambled/manifest.json
+	$(BIN)/argus3d-eval score $(<D) $(REFERENCE) $(KEEP) $(BY)
+
+$(RESULTS)/reference_vs_itself.json: $(PREPARED) $(SPLIT) | $(ENV)
+	$(BIN)/argus3d-eval halves $(REFERENCE) $(BY)
+
+$(RESULTS)/reconstruction.json: $(SAMPLES)/reconstructed/manifest.json
+	$(BIN)/argus3d-eval reconstruction $(<D) $(REFERENCE) $(BY)
+
+artifacts/nearest/$(RUN).json: $(SAMPLES)/generated/manifest.json
+	$(BIN)/argus3d-eval nearest $(<D) $(TRAINED_ON) --data-root $(ROOT) --out $@
+
+# --- tables and figures ----------------------------------------------------------------------------------------------
+
+PAGES := $(TABLE).md $(TABLE).csv $(TABLE).tex \
+         $(FIGURE)-metrics.png $(FIGURE)-samples.png $(FIGURE)-reconstructions.png
+
+reproduce-tables: $(PAGES) ## fetch, prepare, sample, measure; write reports/tables and reports/figures
+
+report: reproduce-tables ## the same, under its later name
+
+# README shows the default run.
+$(TABLE).md $(TABLE).csv $(TABLE).tex &: $(ROWS)
+	$(BIN)/argus3d-eval table $^ --out $(TABLE) $(if $(filter household,$(RUN)),--readme README.md)
+	@cat $(TABLE).md
+
+$(FIGURE)-metrics.png: $(GENERATION)
+	$(BIN)/argus3d-eval figure $^ --out $@
+
+$(FIGURE)-samples.png: $(SAMPLES)/generated/manifest.json artifacts/nearest/$(RUN).json
+	$(BIN)/argus3d-eval sheet samples $(<D) --nearest $(word 2,$^) --data-root $(ROOT) --out $@
+
+$(FIGURE)-reconstructions.png: $(SAMPLES)/reconstructed/manifest.json
+	$(BIN)/argus3d-eval sheet reconstructions $(<D) --data-root $(ROOT) --out $@
+
+# --- notebooks and training ------------------------------------------------------------------------------------------
+
+NOTEBOOKS := $(patsubst notebooks/%,artifacts/notebooks/%,$(wildcard notebooks/*.ipynb))
+
+notebooks: $(NOTEBOOKS) ## run the notebooks; with their outputs they lie in artifacts/notebooks
+
+artifacts/notebooks/%.ipynb: notebooks/%.ipynb $(MODEL) | $(ENV)
+	@mkdir -p $(@D)
+	cp $< $@
+	cd $(@D) && $(CURDIR)/$(BIN)/jupyter execute --inplace $(@F)
+
+NANO_CLASSES := chair,table,lamp,bed,shelf,sofa,mug,bottle,airplane,car,cabinet,vase
+NANO_DATA    := --root $(ROOT) --source household --source procedural \
+                --split eval/splits/household-v1.json --split eval/splits/procedural-v1.json
+
+# Interrupted, it goes on where it was.
+train: $(ROOT)/household/manifest.json $(ROOT)/procedural/manifest.json | $(ENV) ## train nano into artifacts/checkpoints/nano (hours)
+	$(BIN)/argus3d train autoencoder $(NANO_DATA) --seed $(SEED) --out artifacts/training/autoencoder
+	$(BIN)/argus3d train transformer $(NANO_DATA) --seed $(SEED) --out artifacts/training/transformer \
+		--autoencoder artifacts/training/autoencoder --classes $(NANO_CLASSES) --checkpoint artifacts/checkpoints/nano
+
 # --- checks ----------------------------------------------------------------------------------------------------------
 
 test: | $(ENV) ## run the tests
@@ -44,4 +169,10 @@ lint: | $(ENV) ## ruff and mypy
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
 
-.PHONY: help test lint
+# --- tidying ---------------------------------------------------------------------------------------------------------
+
+clean: ## remove prepared data, samples and caches; downloads, trained checkpoints and .venv stay
+	rm -rf $(ROOT) artifacts/samples artifacts/distances artifacts/nearest artifacts/notebooks
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis build
+
+.PHONY: help reproduce-tables report notebooks train test lint clean
