@@ -1,0 +1,130 @@
+"""Result files to a figure: a small panel a metric, rows as points with their intervals."""
+
+import argparse
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from eval.report.output import write_whole
+from eval.report.rows import CEILING, FLOOR, Row, Value, read_rows
+from eval.report.tables import ARROWS, DISTANCES, GENERATION, Column
+
+# Okabe and Ito's palette, which colour-blind readers tell apart; generators take theirs in the order of the rows.
+GENERATOR_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
+MARKER_COLOURS = {FLOOR: "#D55E00", CEILING: "#009E73"}
+OTHER_COLOUR = "#666666"
+STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "svg.hashsalt": "argus3d",
+    "svg.fonttype": "none",
+}
+METADATA: dict[str, dict[str, None]] = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None, "Creator": None},
+    ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+}
+# Values as far apart as floor and ceiling of these metrics share a panel only on a logarithmic scale.
+LOGARITHMIC = ("ecd_cd", "ecd_emd")
+
+
+def main(argv: Sequence[str]) -> int:
+    """`argus3d-eval figure`: draw the generation rows of result files."""
+    parser = argparse.ArgumentParser(prog="argus3d-eval figure", description="Metrics of result files with intervals.")
+    parser.add_argument("results", nargs="+", type=Path, metavar="RESULT", help="result JSON; rows in this order")
+    parser.add_argument("--out", type=Path, required=True, help="a .png, .svg or .pdf")
+    arguments = parser.parse_args(argv)
+    write_whole(arguments.out, metrics_figure(read_rows(arguments.results), arguments.out.suffix))
+    return 0
+
+
+def metrics_figure(rows: Sequence[Row], suffix: str = ".png") -> bytes:
+    """A picture of all generation metrics; the same bytes for the same rows.
+
+    rows : of kind "generation", drawn from top to bottom; bands show the intervals of floor and ceiling
+    Raises : ValueError for no such rows, or a suffix other than .png, .svg, .pdf
+    """
+    if suffix not in METADATA:
+        raise ValueError(f"figures are {', '.join(METADATA)}, not {suffix!r}")
+    drawn = [row for row in rows if row.kind == "generation"]
+    if not drawn:
+        raise ValueError("no result of kind generation among the rows; there is nothing to draw")
+    per_line = len(GENERATION) // len(DISTANCES)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(11, len(DISTANCES) * (0.75 + 0.24 * len(drawn))), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(len(DISTANCES), per_line, sharey=True, squeeze=False)
+        for column, panel in zip(GENERATION, axes.flat, strict=True):
+            _panel(panel, column, drawn)
+        protocol = drawn[0].protocol
+        figure.supxlabel(
+            f"protocol {protocol['name']}, {protocol['confidence']:.0%} intervals; bands: floor and ceiling; "
+            "dotted: a perfect generator",
+            fontsize=7,
+            color=OTHER_COLOUR,
+        )
+        content = io.BytesIO()
+        figure.savefig(content, format=suffix[1:], dpi=150, metadata=METADATA[suffix])
+    return content.getvalue()
+
+
+def _panel(panel: Axes, column: Column, rows: Sequence[Row]) -> None:
+    found = [(place, row, row.metrics[column.key]) for place, row in enumerate(rows) if column.key in row.metrics]
+    if not found:
+        panel.set_axis_off()
+        return
+    if column.key in LOGARITHMIC and all(entry.value > 0 for _, _, entry in found):
+        panel.set_xscale("log")
+    colours = _colours(rows)
+    for place, row, entry in found:
+        if row.name in MARKER_COLOURS:
+            _band(panel, entry, column.scale, colours[row.name])
+        _point(panel, place, entry, column.scale, colours[row.name], hollow=bool(row.role))
+    _dress(panel, column, rows, found[0][2])
+
+
+def _dress(panel: Axes, column: Column, rows: Sequence[Row], entry: Value) -> None:
+    """Titles, names of the rows, and the ideal where there is one."""
+    if entry.ideal is not None:
+        panel.axvline(entry.ideal * column.scale, color="black", linewidth=0.8, linestyle=":")
+    better = {"lower": "lower is better", "higher": "higher is better", "towards": f"best at {_ideal(entry, column)}"}
+    panel.set_title(" ".join(filter(None, [column.title, column.sign, ARROWS[entry.direction]])), fontsize=9, fontweight="bold")
+    panel.set_xlabel(better[entry.direction], fontsize=7, color=OTHER_COLOUR)
+    panel.set_yticks(range(len(rows)), [row.title for row in rows])
+    panel.set_ylim(len(rows) - 0.4, -0.6)
+    panel.tick_params(axis="y", length=0)
+    panel.grid(axis="x", color="#dddddd", linewidth=0.5)
+    panel.set_axisbelow(True)
+
+
+def _ideal(entry: Value, column: Column) -> str:
+    return "" if entry.ideal is None else f"{entry.ideal * column.scale:g}"
+
+
+def _point(panel: Axes, place: int, entry: Value, scale: float, colour: str, hollow: bool) -> None:
+    if not math.isnan(entry.low) and not math.isnan(entry.high):
+        panel.hlines([place], entry.low * scale, entry.high * scale, color=colour, linewidth=1.6)
+    face = "white" if hollow else colour
+    panel.plot([entry.value * scale], [place], marker="o", markersize=5, color=colour, markerfacecolor=face)
+
+
+def _band(panel: Axes, entry: Value, scale: float, colour: str) -> None:
+    if math.isnan(entry.low) or math.isnan(entry.high):
+        return
+    panel.axvspan(entry.low * scale, entry.high * scale, color=colour, alpha=0.13, linewidth=0)
+
+
+def _colours(rows: Sequence[Row]) -> dict[str, str]:
+    generators = [row.name for row in rows if not row.role]
+    own = {name: GENERATOR_COLOURS[place % len(GENERATOR_COLOURS)] for place, name in enumerate(generators)}
+    return {row.name: own.get(row.name, MARKER_COLOURS.get(row.name, OTHER_COLOUR)) for row in rows}

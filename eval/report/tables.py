@@ -1,0 +1,223 @@
+"""Result files to tables: Markdown, CSV and LaTeX with the same numbers."""
+
+import argparse
+import csv
+import io
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eval.report.markup import Cell, Table, latex, markdown
+from eval.report.output import write_whole
+from eval.report.rows import Row, Value, better, read_rows
+
+BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
+ARROWS = {"lower": "↓", "higher": "↑", "towards": "→"}
+DISTANCES = {"cd": "CD", "emd": "EMD"}
+# The labels by which a reconstruction is averaged, beside its classes, which only the CSV holds.
+GROUPS = ("source ", "solidity ")
+
+CSV_HEADER = [
+    "row", "kind", "group", "n", "metric", "value", "low", "high", "direction", "ideal", "unit", "protocol", "hash",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric as a table shows it: its value times `scale`, which the header names by `sign`."""
+
+    key: str
+    title: str
+    scale: float
+    sign: str
+    decimals: int
+
+
+GENERATION = tuple(
+    Column(f"{key}_{distance}", f"{title}-{distance.upper()}", scales[distance], signs[distance], decimals)
+    for distance in DISTANCES
+    for key, title, scales, signs, decimals in (
+        ("mmd", "MMD", {"cd": 1e3, "emd": 1e2}, {"cd": "×10³", "emd": "×10²"}, 2),
+        ("cov", "COV", {"cd": 1e2, "emd": 1e2}, {"cd": "%", "emd": "%"}, 1),
+        ("one_nna", "1-NNA", {"cd": 1e2, "emd": 1e2}, {"cd": "%", "emd": "%"}, 1),
+        ("ecd", "ECD", {"cd": 1.0, "emd": 1.0}, {"cd": "", "emd": ""}, 1),
+    )
+)
+RECONSTRUCTION = (
+    Column("iou", "IoU", 1e2, "%", 1),
+    Column("iou_near", "IoU near surface", 1e2, "%", 1),
+    Column("f_score_0.02", "F-score at 0.02", 1e2, "%", 1),
+    Column("f_score_0.02_median", "median F-score", 1e2, "%", 1),
+    Column("cd", "CD", 1e3, "×10³", 2),
+    Column("emd", "EMD", 1e2, "×10²", 2),
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """`argus3d-eval table`: write .md, .csv and .tex of result files, and the tables into a README if one is named."""
+    parser = argparse.ArgumentParser(prog="argus3d-eval table", description="Tables of result files.")
+    parser.add_argument("results", nargs="+", type=Path, metavar="RESULT", help="result JSON; rows in this order")
+    parser.add_argument("--out", type=Path, required=True, help="path without suffix; .md, .csv and .tex are written")
+    parser.add_argument("--readme", type=Path, help="also put the tables between the table marks of this file")
+    arguments = parser.parse_args(argv)
+    rows = read_rows(arguments.results)
+    tables = all_tables(rows)
+    text = "\n".join(markdown(table) for table in tables)
+    if arguments.readme:
+        write_whole(arguments.readme, with_tables(arguments.readme.read_text(), text).encode())
+    base = str(arguments.out)
+    write_whole(Path(base + ".csv"), csv_text(rows).encode())
+    write_whole(Path(base + ".tex"), "\n".join(latex(table) for table in tables).encode())
+    write_whole(Path(base + ".md"), text.encode())
+    return 0
+
+
+def all_tables(rows: Sequence[Row]) -> list[Table]:
+    """The tables that the rows fill: generation first, then reconstruction.
+
+    Raises : ValueError for a row of a kind that no table knows
+    """
+    unknown = [row for row in rows if row.kind not in ("generation", "reconstruction")]
+    if unknown:
+        raise ValueError(f"{unknown[0].name} is a result of kind {unknown[0].kind!r}; generation and reconstruction go")
+    generation = [row for row in rows if row.kind == "generation"]
+    reconstruction = [row for row in rows if row.kind == "reconstruction"]
+    tables = [generation_table(generation)] if generation else []
+    return [*tables, *([reconstruction_table(reconstruction)] if reconstruction else [])]
+
+
+def generation_table(rows: Sequence[Row]) -> Table:
+    """Generated against reference shapes: each metric with its interval, the best in bold where intervals separate."""
+    columns = [column for column in GENERATION if any(column.key in row.metrics for row in rows)]
+    winners = {column.key: better(rows, column.key) for column in columns}
+    return Table(
+        caption="Generated against reference shapes",
+        header=[Cell("row"), Cell("n"), *(_header(column, rows) for column in columns)],
+        rows=[
+            [
+                Cell(row.title, row.role),
+                _count(row),
+                *(_cell(row.metrics.get(column.key), column, winners[column.key] == row.name) for column in columns),
+            ]
+            for row in rows
+        ],
+        notes=[*_general_notes(rows), _units(rows, columns), *_own_notes(rows)],
+    )
+
+
+def reconstruction_table(rows: Sequence[Row]) -> Table:
+    """Shapes through the autoencoder against themselves: over all, by source, by solidity."""
+    columns = [column for column in RECONSTRUCTION if any(column.key in row.metrics for row in rows)]
+    lines: list[list[Cell]] = []
+    for row in rows:
+        cells = [_cell(row.metrics.get(column.key), column) for column in columns]
+        lines.append([Cell(row.title, "all test shapes"), _count(row), *cells])
+        for label, means in _groups(row):
+            count = Cell(f"{means['count']:.0f}")
+            numbers = [Cell(_number(means.get(column.key, math.nan), column)) for column in columns]
+            lines.append([Cell(label.removeprefix("source ")), count, *numbers])
+    return Table(
+        caption="Reconstructed test shapes against the shapes they were",
+        header=[Cell("shapes"), Cell("n"), *(_header(column, rows) for column in columns)],
+        rows=lines,
+        notes=[
+            *_general_notes(rows),
+            "solidity: the share of a shape's inside that is not owed to thickening thin parts; 0 for sheets, 1 for solids.",
+            *_own_notes(rows),
+        ],
+    )
+
+
+def csv_text(rows: Sequence[Row]) -> str:
+    """One line a number, unscaled: row, group ("all" or a class, source, solidity), metric, value, interval."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_HEADER)
+    for row in rows:
+        protocol = [row.protocol["name"], row.protocol["hash"]]
+        for key, entry in sorted(row.metrics.items()):
+            numbers = [_exact(entry.value), _exact(entry.low), _exact(entry.high)]
+            ideal = "" if entry.ideal is None else _exact(entry.ideal)
+            head = [row.name, row.kind, "all", row.found, key]
+            writer.writerow([*head, *numbers, entry.direction, ideal, entry.unit, *protocol])
+        for group, means in sorted(row.groups.items()):
+            for key, value in sorted(means.items()):
+                if key == "count":
+                    continue
+                head = [row.name, row.kind, group, f"{means['count']:.0f}", key]
+                writer.writerow([*head, _exact(value), "", "", "", "", "", *protocol])
+    return text.getvalue()
+
+
+def with_tables(readme: str, tables: str) -> str:
+    """The README with `tables` between its two marks.
+
+    Raises : ValueError when the marks are not there, once each and in order
+    """
+    if readme.count(BEGIN) != 1 or readme.count(END) != 1 or readme.index(BEGIN) > readme.index(END):
+        raise ValueError(f"README needs one {BEGIN} and after it one {END}; put them where the tables belong")
+    before, rest = readme.split(BEGIN)
+    return f"{before}{BEGIN}\n{tables}{END}{rest.split(END)[1]}"
+
+
+def _header(column: Column, rows: Sequence[Row]) -> Cell:
+    entry = next(row.metrics[column.key] for row in rows if column.key in row.metrics)
+    ideal = "" if entry.ideal is None else f"ideal {entry.ideal * column.scale:g}"
+    return Cell(f"{column.title} {ARROWS[entry.direction]}", ", ".join(word for word in (column.sign, ideal) if word))
+
+
+def _cell(entry: Value | None, column: Column, bold: bool = False) -> Cell:
+    if entry is None or math.isnan(entry.value):
+        return Cell("—")
+    if math.isnan(entry.low) or math.isnan(entry.high):
+        return Cell(_number(entry.value, column), bold=bold)
+    interval = f"{_number(entry.low, column)} – {_number(entry.high, column)}"
+    return Cell(_number(entry.value, column), interval, bold)
+
+
+def _number(value: float, column: Column) -> str:
+    if math.isnan(value):
+        return "—"
+    if math.isinf(value):
+        return "∞"
+    scaled = value * column.scale
+    return f"{scaled:,.{column.decimals if abs(scaled) < 1000 else 0}f}"
+
+
+def _exact(value: float) -> str:
+    return "" if math.isnan(value) else repr(value)
+
+
+def _count(row: Row) -> Cell:
+    return Cell(str(row.found) if row.found == row.asked else f"{row.found} of {row.asked}")
+
+
+def _groups(row: Row) -> Iterator[tuple[str, dict[str, float]]]:
+    for start in GROUPS:
+        yield from ((label, dict(row.groups[label])) for label in sorted(row.groups) if label.startswith(start))
+
+
+def _general_notes(rows: Sequence[Row]) -> Iterator[str]:
+    protocol = rows[0].protocol
+    yield (
+        f"Protocol {protocol['name']} ({protocol['hash'][:12]}); below each number its {protocol['confidence']:.0%} "
+        "interval; below each name its scale and the value of a perfect generator."
+    )
+
+
+def _units(rows: Sequence[Row], columns: Sequence[Column]) -> str:
+    protocol = rows[0].protocol
+    units = [
+        f"{column.title} in {row.metrics[column.key].unit.replace('^2', '²')}"
+        for column in columns
+        for row in rows[:1]
+        if column.key in row.metrics and row.metrics[column.key].unit
+    ]
+    points = f"CD on {protocol['points']} points a shape, exact EMD on {protocol['emd_points']}"
+    return "; ".join([points, *units]) + " (side: the longest of a shape's box)."
+
+
+def _own_notes(rows: Sequence[Row]) -> Iterator[str]:
+    for row in rows:
+        yield from (f"{row.title}: {note}." for note in row.notes)
