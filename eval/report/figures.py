@@ -98,7 +98,8 @@ def _dress(panel: Axes, column: Column, rows: Sequence[Row], entry: Value) -> No
     if entry.ideal is not None:
         panel.axvline(entry.ideal * column.scale, color="black", linewidth=0.8, linestyle=":")
     better = {"lower": "lower is better", "higher": "higher is better", "towards": f"best at {_ideal(entry, column)}"}
-    panel.set_title(" ".join(filter(None, [column.title, column.sign, ARROWS[entry.direction]])), fontsize=9, fontweight="bold")
+    words = [column.title, column.sign, ARROWS[entry.direction]]
+    panel.set_title(" ".join(word for word in words if word), fontsize=9, fontweight="bold")
     panel.set_xlabel(better[entry.direction], fontsize=7, color=OTHER_COLOUR)
     panel.set_yticks(range(len(rows)), [row.title for row in rows])
     panel.set_ylim(len(rows) - 0.4, -0.6)

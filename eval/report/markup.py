@@ -58,8 +58,8 @@ def escape(text: str) -> str:
 
 def _plain(text: str) -> str:
     """Text that neither ends a table's cell nor starts markup."""
-    signs = {"\n": " ", "|": "\\|", "*": "\\*", "<": "&lt;", "`": "\\`", "_": "\\_"}
-    return "".join(signs.get(sign, sign) for sign in text)
+    signs = {"|": "\\|", "*": "\\*", "<": "&lt;", "`": "\\`", "_": "\\_"}
+    return "".join(signs.get(sign, sign) for sign in " ".join(text.split()))
 
 
 def _markdown_row(cells: Sequence[Cell]) -> str:

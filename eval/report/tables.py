@@ -123,7 +123,7 @@ def reconstruction_table(rows: Sequence[Row]) -> Table:
         rows=lines,
         notes=[
             *_general_notes(rows),
-            "solidity: the share of a shape's inside that is not owed to thickening thin parts; 0 for sheets, 1 for solids.",
+            "solidity: the share of a shape's inside not owed to thickening thin parts; 0 for sheets, 1 for solids.",
             *_own_notes(rows),
         ],
     )

@@ -1,0 +1,47 @@
+"""The figure of metrics."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from eval.report.figures import main, metrics_figure
+from eval.report.rows import read_rows
+from tests.eval.report.results import generation, metric, write_result
+
+NAMES = ("nano", "reconstructed_training_set", "scrambled")
+
+
+def results(folder: Path) -> list[Path]:
+    metrics = [generation(quality) for quality in (0.5, 0.9, 0.1)]
+    # what could not be measured is drawn around
+    metrics[0] |= {"ecd_cd": metric(None, None, None, "lower", 2.0), "mmd_cd": metric(0.1, None, None)}
+    return [write_result(folder, name, entry) for name, entry in zip(NAMES, metrics, strict=True)]
+
+
+def test_the_same_rows_give_the_same_svg_that_names_everything(tmp_path: Path) -> None:
+    rows = read_rows(results(tmp_path))
+    once = metrics_figure(rows, ".svg")
+    assert metrics_figure(rows, ".svg") == once
+    for word in ("MMD-CD", "COV-EMD", "1-NNA-CD", "ECD-EMD", "nano", "reconstructed training set", "scrambled"):
+        assert word in once.decode()
+
+
+def test_the_command_writes_the_same_png_that_is_not_blank(tmp_path: Path) -> None:
+    out = tmp_path / "figures" / "metrics.png"
+    paths = results(tmp_path)
+    main([*map(str, paths), "--out", str(out)])
+    assert np.asarray(Image.open(out).convert("L")).std() > 5
+    assert metrics_figure(read_rows(paths)) == out.read_bytes()
+
+
+def test_rows_without_generation_are_refused(tmp_path: Path) -> None:
+    rows = read_rows([write_result(tmp_path, "back", {}, "reconstruction")])
+    with pytest.raises(ValueError, match="nothing to draw"):
+        metrics_figure(rows)
+
+
+def test_an_unknown_suffix_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"not '\.gif'"):
+        metrics_figure(read_rows(results(tmp_path)), ".gif")
