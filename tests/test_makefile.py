@@ -1,0 +1,117 @@
+"""The Makefile: what it prints, and what it would run."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def make(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["make", "--no-print-directory", *words], cwd=ROOT, capture_output=True, text=True)
+
+
+def phony() -> list[str]:
+    found = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert found is not None
+    return found[1].split()
+
+
+def recipe(text: str, out: str) -> str:
+    """The line of a dry run that makes `out`."""
+    return next(line for line in text.splitlines() if f"--out {out}" in line)
+
+
+def test_make_alone_prints_help() -> None:
+    assert make().stdout == make("help").stdout
+    assert "reproduce-tables" in make().stdout
+
+
+@pytest.mark.parametrize("target", phony())
+def test_every_target_is_documented_and_known(target: str) -> None:
+    assert re.search(rf"^  {target} +\S", make().stdout, re.MULTILINE)
+    assert make("-n", target).returncode == 0
+
+
+def test_an_unknown_source_is_refused_in_one_line() -> None:
+    done = make("reproduce-tables", "DATA=cats")
+    assert done.returncode == 2
+    assert "DATA=cats is not known here; choose household or procedural" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_old_python_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    old = tmp_path / "python3.9"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    done = make(f"PYTHON={old}", f"ENV={tmp_path}/installed", "lint")
+    assert done.returncode == 2
+    assert f"argus3d needs Python 3.11 or newer; '{old}' is not" in done.stderr
+
+
+def test_each_row_and_page_is_made_once() -> None:
+    text = make("-nB", "reproduce-tables").stdout
+    for row in ("nano", "training_set", "reconstructed_training_set", "scrambled", "reference_vs_itself"):
+        assert text.count(f"--out reports/results/household/{row}.json") == 1
+    assert text.count("argus3d-eval table ") == 1
+    assert text.count("argus3d data prepare household") == 1
+
+
+def test_procedural_needs_no_archive() -> None:
+    text = make("-nB", "reproduce-tables", "DATA=procedural").stdout
+    assert "prepare procedural" in text
+    assert "household" not in text
+
+
+def test_a_deb_of_the_user_goes_to_household_only() -> None:
+    text = make("-nB", "reproduce-tables", "DEB=mine.deb").stdout
+    assert "prepare household --root artifacts/data --deb mine.deb" in text
+    assert text.count("mine.deb") == 1
+
+
+def test_other_settings_have_files_of_their_own() -> None:
+    text = make("-nB", "reproduce-tables", "SEED=3", "PROTOCOL=smoke", "CHECKPOINT=some/where").stdout
+    run = "household-some_where-smoke-seed3"
+    assert "--protocol smoke" in recipe(text, f"reports/results/{run}/where.json")
+    assert "--checkpoint some/where --seed 3" in recipe(text, f"artifacts/samples/{run}/generated")
+    assert f"--out reports/tables/{run}" in text
+    assert "README" not in text
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> list[str]:
+    """Settings under which all files of a run seem to be there, in a folder of the test."""
+    root, run = tmp_path, "household"
+    names = [f"artifacts/data/{source}/manifest.json" for source in ("household", "procedural")]
+    made = ("reconstructed_training_set", "scrambled", "generated", "reconstructed")
+    names += [f"artifacts/samples/{run}/{name}/manifest.json" for name in made]
+    rows = ("nano", "training_set", "reconstructed_training_set", "scrambled", "reference_vs_itself", "reconstruction")
+    names += [f"reports/results/{run}/{row}.json" for row in rows]
+    names += [f"artifacts/nearest/{run}.json"]
+    names += [f"reports/tables/{run}.{kind}" for kind in ("md", "csv", "tex")]
+    names += [f"reports/figures/{run}-{name}.png" for name in ("metrics", "samples", "reconstructions")]
+    (root / "Makefile").symlink_to(ROOT / "Makefile")
+    for name in ("eval", "argus3d", "pyproject.toml", "constraints.txt"):
+        (root / name).symlink_to(ROOT / name)
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return ["-n", "-C", str(root), "reproduce-tables"]
+
+
+def test_a_second_call_does_nothing_though_the_environment_is_newer(finished: list[str]) -> None:
+    folder = Path(finished[2])
+    (folder / ".venv").mkdir()
+    (folder / ".venv" / ".installed").touch()
+    assert make(*finished).stdout.strip() == "make: Nothing to be done for 'reproduce-tables'."
+
+
+def test_a_lost_result_alone_is_measured_again(finished: list[str]) -> None:
+    folder = Path(finished[2])
+    (folder / ".venv").mkdir()
+    (folder / ".venv" / ".installed").touch()
+    (folder / "reports/results/household/training_set.json").unlink()
+    commands = [line.split()[1] for line in make(*finished).stdout.splitlines() if "argus3d" in line.split()[0]]
+    assert commands == ["score", "table", "figure"]
