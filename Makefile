@@ -158,7 +158,8 @@ NANO_DATA    := --root $(ROOT) --source household --source procedural \
 train: $(ROOT)/household/manifest.json $(ROOT)/procedural/manifest.json | $(ENV) ## train nano into artifacts/checkpoints/nano (hours)
 	$(BIN)/argus3d train autoencoder $(NANO_DATA) --seed $(SEED) --out artifacts/training/autoencoder
 	$(BIN)/argus3d train transformer $(NANO_DATA) --seed $(SEED) --out artifacts/training/transformer \
-		--autoencoder artifacts/training/autoencoder --classes $(NANO_CLASSES) --checkpoint artifacts/checkpoints/nano
+		--variants 12 --variants 4 --weight 6 --weight 1 --autoencoder artifacts/training/autoencoder \
+		--classes $(NANO_CLASSES) --checkpoint artifacts/checkpoints/nano
 
 # --- checks ----------------------------------------------------------------------------------------------------------
 

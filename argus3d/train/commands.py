@@ -32,7 +32,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     _add_common(autoencoder, steps=18000, batch=4, rate=1.5e-3)
     transformer = stages.add_parser("transformer", help="stage 2: tokens from a class; writes the checkpoint of both")
     transformer.set_defaults(run=train_transformer)
-    _add_common(transformer, steps=5600, batch=16, rate=1e-3)
+    _add_common(transformer, steps=10000, batch=8, rate=1e-3)
     transformer.add_argument("--autoencoder", type=Path, required=True, help="the --out folder of stage 1")
     transformer.add_argument("--classes", required=True, help="class names with commas; their order is their index")
     transformer.add_argument(
