@@ -1,6 +1,6 @@
 """Tokens from a transformer: one token a step with a key-value cache, one random stream a sample."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -8,6 +8,12 @@ from torch import Tensor
 
 from argus3d.errors import UserError
 from argus3d.model.transformer import KeyValueCache, ShapeTransformer
+
+# Matrix products of other shapes round otherwise, and one token in some millions would come out different. Rows are
+# therefore always computed sixteen at a time, the last tile filled up, and a sample is the same in any batch.
+TILE = 16
+
+Choose = Callable[[Tensor, Tensor], Tensor]  # logits (B, V), uniform numbers (B,) -> tokens (B,)
 
 
 def filter_logits(logits: Tensor, top_k: int | None, top_p: float | None) -> Tensor:
@@ -40,21 +46,38 @@ def sample_tokens(
     """
     config = transformer.config
     _check(config.vocabulary, config.classes, condition, seeds, top_k, top_p, temperature)
-    device, batch = condition.device, len(condition)
     # One number in [0, 1) a sample and step, drawn ahead: nothing else is random.
     streams = [np.random.default_rng([seed, 0xA26]).random(config.tokens) for seed in seeds]
-    uniform = torch.from_numpy(np.stack(streams)).to(device)  # (B, T) float64
-    tokens = torch.empty((batch, config.tokens), dtype=torch.int64, device=device)
-    cache = KeyValueCache.empty(config, batch, transformer.emb.weight)
+    uniform = torch.from_numpy(np.stack(streams)).to(condition.device)  # (B, T) float64
+    fixed = torch.full_like(uniform, -1, dtype=torch.int64) if known is None else known
+
+    def choose(logits: Tensor, numbers: Tensor) -> Tensor:
+        return logits.argmax(1) if greedy else _draw(logits, numbers, top_k, top_p, temperature)
+
+    tiles = zip(condition.split(TILE), uniform.split(TILE), fixed.split(TILE), strict=True)
+    return torch.cat([_sample_tile(transformer, *tile, choose) for tile in tiles])
+
+
+def _sample_tile(
+    transformer: ShapeTransformer, condition: Tensor, uniform: Tensor, known: Tensor, choose: Choose
+) -> Tensor:
+    """Tokens (B, T) of at most `TILE` rows."""
+    rows = len(condition)
+    condition, uniform, known = (_filled(part) for part in (condition, uniform, known))
+    tokens = torch.empty_like(known)
+    cache = KeyValueCache.empty(transformer.config, TILE, transformer.emb.weight)
     logits = transformer.start(condition, cache)
-    for step in range(config.tokens):
-        choice = logits.argmax(1) if greedy else _draw(logits, uniform[:, step], top_k, top_p, temperature)
-        if known is not None:
-            choice = torch.where(known[:, step] >= 0, known[:, step], choice)
+    for step in range(tokens.shape[1]):
+        choice = torch.where(known[:, step] >= 0, known[:, step], choose(logits, uniform[:, step]))
         tokens[:, step] = choice
-        if step + 1 < config.tokens:
+        if step + 1 < tokens.shape[1]:
             logits = transformer.advance(choice, cache)
-    return tokens
+    return tokens[:rows]
+
+
+def _filled(part: Tensor) -> Tensor:
+    """`TILE` rows: those of `part`, then copies of its first."""
+    return torch.cat([part, part[:1].expand(TILE - len(part), *part.shape[1:])])
 
 
 def _draw(logits: Tensor, uniform: Tensor, top_k: int | None, top_p: float | None, temperature: float) -> Tensor:
