@@ -1,13 +1,11 @@
 """Splits: versioned lists of ids, checked by sha256 on every use."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from argus3d.data.files import write_json
-from argus3d.errors import UserError
+from argus3d.data.splits import ids_sha256, read_part, read_split
 
 FOLDER = Path(__file__).parent / "splits"
 SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
@@ -54,20 +52,7 @@ def load_split(name: str, folder: Path = FOLDER) -> dict[str, list[str]]:
     returns : part -> ids
     Raises : UserError for a split that does not exist, is no split file, or whose ids do not match their sha256
     """
-    path = folder / f"{name}.json"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in folder.glob("*.json"))) or "none"
-        raise UserError(f"no split {name!r}; known are: {known}")
-    try:
-        content: dict[str, Any] = json.loads(path.read_text())
-        parts = {part: [str(item) for item in entry["ids"]] for part, entry in content["parts"].items()}
-        sums = {part: entry["sha256"] for part, entry in content["parts"].items()}
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path}: not a split file ({error!r}); restore it from version control") from error
-    for part, ids in parts.items():
-        if ids_sha256(ids) != sums[part]:
-            raise UserError(f"{path}: ids of part {part!r} do not match their sha256; restore it from version control")
-    return parts
+    return read_split(folder / f"{name}.json")
 
 
 def load_part(split: str, folder: Path = FOLDER) -> list[str]:
@@ -76,13 +61,4 @@ def load_part(split: str, folder: Path = FOLDER) -> list[str]:
     Raises : UserError, see `load_split`, and for a part that does not exist
     """
     name, _, part = split.partition("/")
-    parts = load_split(name, folder)
-    if part not in parts:
-        known = ", ".join(f"{name}/{key}" for key in parts)
-        raise UserError(f"split {name!r} has no part {part!r}; name one of {known}")
-    return parts[part]
-
-
-def ids_sha256(ids: Iterable[str]) -> str:
-    """Hex sha256 of the ids, one a line."""
-    return hashlib.sha256("\n".join(ids).encode()).hexdigest()
+    return read_part(folder / f"{name}.json", part)

@@ -32,17 +32,17 @@ def test_written_and_read_back(tmp_path: Path) -> None:
 def test_tampering_and_misspelling_are_noticed(tmp_path: Path) -> None:
     path = tmp_path / "toys-v1.json"
     write_split(path, "toys-v1", 1, split_ids(IDS, "toys-v1"))
-    with pytest.raises(UserError, match="no split 'toys'; known are: toys-v1"):
+    with pytest.raises(UserError, match=r"no split file .*toys\.json; .* holds: toys-v1"):
         load_split("toys", tmp_path)
-    with pytest.raises(UserError, match="toys-v1/test"):
+    with pytest.raises(UserError, match="has no part 'tset'; it has test, train, val"):
         load_part("toys-v1/tset", tmp_path)
     content = json.loads(path.read_text())
     content["parts"]["test"]["ids"].pop()
     path.write_text(json.dumps(content))
-    with pytest.raises(UserError, match="part 'test' do not match"):
+    with pytest.raises(UserError, match="ids of test do not match"):
         load_split("toys-v1", tmp_path)
     path.write_text("[]")
-    with pytest.raises(UserError, match="not a split file"):
+    with pytest.raises(UserError, match="is no split file"):
         load_split("toys-v1", tmp_path)
 
 
