@@ -53,12 +53,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def sample_rows(folder: Path, nearest: dict[str, Any], originals: dict[str, Path]) -> dict[str, list[Pair]]:
-    """Class -> its first samples with their nearest training shapes; below them the Chamfer distance x 10^3."""
+    """Class -> its first samples with their nearest training shapes; below them the Chamfer distance."""
 
     def pair(sample: dict[str, Any]) -> Pair:
         found = nearest.get(sample["id"])
         right = _original(originals, found["id"]) if found else None
-        return Pair(_picture(folder, sample), right, f"CD {found['distance'] * 1e3:.1f}" if found else "")
+        return Pair(_picture(folder, sample), right, f"CD {found['distance']:.4f}" if found else "")
 
     return _rows(_read(folder / "manifest.json")["samples"], pair)
 
