@@ -68,11 +68,10 @@ def run(
         _groups(model, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.99), fused=True
     )
     parts: dict[str, Stateful] = {"model": model, "optimizer": optimizer, **extra}
-    first, spent = _resume(folder, parts, config)
+    first, spent, running = _resume(folder, parts, config)
     began = time.monotonic()
     model.train()
     progress = tqdm(range(first, config.steps), desc=folder.name, unit="step", initial=first, total=config.steps)
-    running = 0.0
     for number in progress:
         for group in optimizer.param_groups:
             group["lr"] = config.rate(number)
@@ -84,14 +83,15 @@ def run(
         losses["loss"].backward()
         nn.utils.clip_grad_norm_(model.parameters(), config.clip)
         optimizer.step()
-        running = value if number == first else 0.98 * running + 0.02 * value
+        running = 0.98 * running + 0.02 * value if number else value
         progress.set_postfix(loss=f"{running:.4f}", refresh=False)
         done = number + 1
         if done % config.validate_every == 0 or done == config.steps:
-            entry = {name: round(float(part), 6) for name, part in losses.items()} | {"running_loss": round(running, 6)}
+            entry = {name: round(part.item(), 6) for name, part in losses.items()} | {"running_loss": round(running, 6)}
             _log(folder, {"step": done, "seconds": round(spent + time.monotonic() - began, 1), **entry, **validate()})
         if done % config.save_every == 0 or done == config.steps:
-            _save(folder, parts, config, done, spent + time.monotonic() - began)
+            seconds = spent + time.monotonic() - began
+            _save(folder, parts, {"done": done, "seconds": seconds, "running": running, "config": asdict(config)})
     return spent + time.monotonic() - began
 
 
@@ -104,24 +104,25 @@ def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     ]
 
 
-def _save(folder: Path, parts: Mapping[str, Stateful], config: LoopConfig, done: int, seconds: float) -> None:
+def _save(folder: Path, parts: Mapping[str, Stateful], facts: Mapping[str, Any]) -> None:
     state = {name: part.state_dict() for name, part in parts.items()}
     with beside(folder / "last.pt") as scratch:
-        torch.save({"done": done, "seconds": seconds, "config": asdict(config), "state": state}, scratch)
+        torch.save({**facts, "state": state}, scratch)
 
 
-def _resume(folder: Path, parts: Mapping[str, Stateful], config: LoopConfig) -> tuple[int, float]:
+def _resume(folder: Path, parts: Mapping[str, Stateful], config: LoopConfig) -> tuple[int, float, float]:
+    """Steps done, seconds spent and the running loss of the last save."""
     path = folder / "last.pt"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        return 0, 0.0
+        return 0, 0.0, 0.0
     saved = torch.load(path, weights_only=True, map_location="cpu")
     if saved["config"] != asdict(config):
         raise UserError(f"{path} was trained with other settings; remove it or name another folder.")
     for name, part in parts.items():
         part.load_state_dict(saved["state"][name])
     _drop_log_after(folder, saved["done"])
-    return int(saved["done"]), float(saved["seconds"])
+    return int(saved["done"]), float(saved["seconds"]), float(saved["running"])
 
 
 def _drop_log_after(folder: Path, done: int) -> None:

@@ -29,7 +29,7 @@ def test_shapes_of_every_step(model: ShapeAutoencoder) -> None:
     points, queries = torch.rand(2, 50, 3) - 0.5, torch.rand(2, 30, 3) - 0.5
     tokens = model.encode(points)
     planes = model.decode(tokens)
-    assert tokens.shape == (2, 64) and tokens.dtype == torch.int64 and 0 <= tokens.min() and tokens.max() < 16
+    assert tokens.shape == (2, 64) and tokens.dtype == torch.int64 and tokens.min() >= 0 and tokens.max() < 16
     assert planes.shape == (2, 3, 4, 16, 16)
     assert model.occupancy(planes, queries).shape == (2, 30)
 

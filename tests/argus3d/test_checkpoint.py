@@ -78,7 +78,7 @@ def test_missing_files_are_named(folder: Path, tmp_path: Path) -> None:
     (folder / "transformer.safetensors").unlink()
     with pytest.raises(UserError, match=r"transformer\.safetensors is missing"):
         checkpoint.load(folder)
-    with pytest.raises(UserError, match="no checkpoint 'nan'.*nano"):
+    with pytest.raises(UserError, match=r"no checkpoint 'nan'.*nano"):
         checkpoint.find("nan")
     with pytest.raises(UserError, match=r"argus\.json is missing"):
         checkpoint.load(tmp_path)

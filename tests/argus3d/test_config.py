@@ -20,7 +20,7 @@ def test_huge_is_the_released_model() -> None:
 
 
 def test_an_unknown_preset_names_the_known_ones() -> None:
-    with pytest.raises(UserError, match="'giant'.*nano, base, large, huge"):
+    with pytest.raises(UserError, match=r"'giant'.*nano, base, large, huge"):
         ArgusConfig.preset("giant")
 
 

@@ -55,7 +55,7 @@ def test_one_bad_shape_stops_nothing_and_is_named(tmp_path: Path) -> None:
     manifest = prepare(BallCatalogue(broken=("ball-01",)), tmp_path, SMALL, workers=1)
     assert manifest["counts"] == {"asked": 6, "found": 5, "failed": 1}
     assert manifest["failed"][0][0] == "ball-01" and "no faces" in manifest["failed"][0][1]
-    with pytest.raises(UserError, match="1 of 2 shapes are not under .* first ball-01"):
+    with pytest.raises(UserError, match=r"1 of 2 shapes are not under .* first ball-01"):
         PreparedData(tmp_path, ["balls"]).select(["ball-00", "ball-01"])
 
 
@@ -81,5 +81,5 @@ def test_splits_are_checked_at_every_reading(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"b"', '"c"'))
     with pytest.raises(UserError, match="ids of test do not match their sha256"):
         read_part(path, "test")
-    with pytest.raises(UserError, match="there is no split file .*toy-v2.json"):
+    with pytest.raises(UserError, match=r"there is no split file .*toy-v2.json"):
         read_part(tmp_path / "toy-v2.json", "test")
