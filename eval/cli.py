@@ -90,11 +90,12 @@ def _halves(arguments: argparse.Namespace) -> int:
 
 
 def _reconstruction(arguments: argparse.Namespace) -> int:
-    from eval.reconstruction import evaluate_reconstruction, read_groups, read_ious
+    from eval.reconstruction import evaluate_reconstruction, read_groups, read_ious, reconstruction_points
 
     start = time.monotonic()
     protocol = _protocol(arguments)
-    generated, reference = (_load(source, arguments) for source in (arguments.generated, arguments.reference))
+    points = reconstruction_points(protocol)
+    generated, reference = (_load(source, arguments, points) for source in (arguments.generated, arguments.reference))
     manifest = Path(arguments.generated) / "manifest.json"
     result = evaluate_reconstruction(
         generated, reference, protocol, _name(arguments), read_ious(manifest), read_groups(manifest)
@@ -102,11 +103,11 @@ def _reconstruction(arguments: argparse.Namespace) -> int:
     return _finish(result, arguments, start)
 
 
-def _load(source: str, arguments: argparse.Namespace) -> "CloudSet":
+def _load(source: str, arguments: argparse.Namespace, points: int | None = None) -> "CloudSet":
     from eval.clouds import load_clouds
 
     protocol = _protocol(arguments)
-    clouds = load_clouds(source, protocol.points, protocol.seed, arguments.data_root)
+    clouds = load_clouds(source, points or protocol.points, protocol.seed, arguments.data_root)
     print(f"{source}: {len(clouds.ids)} of {clouds.asked} shapes", file=sys.stderr)
     return clouds
 

@@ -109,16 +109,26 @@ def _per_shape(generated: CloudSet, reference: CloudSet, ids: list[str], protoco
     row_r = {item: index for index, item in enumerate(reference.ids)}
     clouds_g = generated.clouds[[row_g[item] for item in ids]]
     clouds_r = reference.clouds[[row_r[item] for item in ids]]
+    wanted = reconstruction_points(protocol)
     for clouds in (clouds_g, clouds_r):
-        if clouds.shape[1] != protocol.points:
-            raise UserError(f"clouds of {clouds.shape[1]} points, protocol {protocol.name} asks for {protocol.points}")
-    g, r = normalize_pairs(clouds_g, clouds_r, protocol.normalization)
-    few = point_positions(protocol.points, protocol.emd_points, protocol.seed)
+        if clouds.shape[1] < wanted:
+            raise UserError(f"clouds of {clouds.shape[1]} points, protocol {protocol.name} asks for {wanted}")
+    g, r = normalize_pairs(clouds_g[:, :wanted], clouds_r[:, :wanted], protocol.normalization)
+
+    def at(points: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        positions = point_positions(wanted, points, protocol.seed)
+        return g[:, positions], r[:, positions]
+
     return {
-        "cd": np.array([chamfer(a, b, protocol.chamfer) for a, b in zip(g, r, strict=True)]),
-        "emd": emd_pairs(g[:, few], r[:, few]),
-        "f_score_0.02": np.array([f_score(a, b, TAU) for a, b in zip(g, r, strict=True)]),
+        "cd": np.array([chamfer(a, b, protocol.chamfer) for a, b in zip(*at(protocol.points), strict=True)]),
+        "emd": emd_pairs(*at(protocol.emd_points)),
+        "f_score_0.02": np.array([f_score(a, b, TAU) for a, b in zip(*at(protocol.f_score_points), strict=True)]),
     }
+
+
+def reconstruction_points(protocol: Protocol) -> int:
+    """Points that a cloud must have to be measured as a reconstruction."""
+    return max(protocol.points, protocol.f_score_points)
 
 
 def _ious(key: str, found: Mapping[str, float], ids: list[str]) -> Values:

@@ -19,7 +19,7 @@ from eval.reconstruction import evaluate_reconstruction
 from eval.results import MetricValue, Result, read, run_record, write
 
 Clouds = npt.NDArray[np.float32]
-SMOKE = dataclasses.replace(get_protocol("smoke"), points=64, emd_points=16)
+SMOKE = dataclasses.replace(get_protocol("smoke"), points=64, emd_points=16, f_score_points=64)
 
 
 def shapes(seed: int, count: int = 20, points: int = 64) -> Clouds:
@@ -192,7 +192,7 @@ def test_reconstruction_needs_pairs_and_every_iou() -> None:
     with pytest.raises(UserError, match="no iou for 00"):
         evaluate_reconstruction(reference, reference, SMOKE, ious={"iou": {}})
     with pytest.raises(UserError, match="asks for 256"):
-        evaluate_reconstruction(reference, reference, Protocol("mine", points=256))
+        evaluate_reconstruction(reference, reference, Protocol("mine", points=256, f_score_points=64))
 
 
 def test_iou_and_f_score() -> None:
