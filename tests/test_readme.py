@@ -1,0 +1,60 @@
+"""README's commands are real: each parses, the quick ones run."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from argus3d.cli import main, parser
+from eval.cli import main as eval_main
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def commands(program: str) -> list[list[str]]:
+    """Words of README's indented lines that call `program`, comments cut off."""
+    lines = re.findall(rf"^    {program} (.+)$", README, re.MULTILINE)
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+@pytest.mark.parametrize("words", commands("argus3d"), ids=" ".join)
+def test_commands_of_the_generator_parse(words: list[str]) -> None:
+    assert callable(parser().parse_args(words).run)
+
+
+@pytest.mark.parametrize("words", commands("make"), ids=" ".join)
+def test_make_targets_are_known(words: list[str]) -> None:
+    done = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_there_are_commands_to_test() -> None:
+    assert len(commands("argus3d")) >= 4 and len(commands("make")) >= 3 and len(commands("argus3d-eval")) >= 3
+
+
+def test_sampling_as_in_the_readme_then_scoring_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = next(words for words in commands("argus3d") if words[0] == "sample")
+    words[words.index("--count") + 1] = "4"
+    assert main([*words, "--resolution", "32"]) == 0
+    folder = words[words.index("--out") + 1]
+    assert len(list((tmp_path / folder / "meshes").iterdir())) + 1 >= 4
+    out = tmp_path / "mine.json"
+    assert eval_main(["score", folder, folder, "--protocol", "smoke", "--out", str(out)]) == 0
+    assert eval_main(["table", str(out), "--out", str(tmp_path / "mine")]) == 0
+    assert "mine" in (tmp_path / "mine.md").read_text()
+
+
+def test_the_doctor_is_content() -> None:
+    assert eval_main(["doctor"]) == 0
+
+
+def test_the_python_of_the_readme_runs() -> None:
+    code = "\n".join(line[4:] for line in README.splitlines() if line.startswith(("    from argus3d", "    shapes =")))
+    names: dict[str, object] = {}
+    exec(code.replace("count=4", "count=1"), names)
+    shapes = names["shapes"]
+    assert isinstance(shapes, list) and shapes[0].id == "lamp-0000"
