@@ -163,6 +163,9 @@ train: $(ROOT)/household/manifest.json $(ROOT)/procedural/manifest.json | $(ENV)
 
 # --- checks ----------------------------------------------------------------------------------------------------------
 
+bench: | $(ENV) ## measure speeds on this machine into reports/results/bench-*.json
+	for file in benchmarks/*.py; do $(BIN)/python $$file --out reports/results/bench-$$(basename $$file .py).json; done
+
 test: | $(ENV) ## run the tests
 	$(BIN)/python -m pytest
 
@@ -176,4 +179,4 @@ clean: ## remove prepared data, samples and caches; downloads, trained checkpoin
 	rm -rf $(ROOT) artifacts/samples artifacts/distances artifacts/nearest artifacts/notebooks
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis build
 
-.PHONY: help reproduce-tables report notebooks train test lint clean
+.PHONY: help reproduce-tables report notebooks train bench test lint clean

@@ -156,7 +156,7 @@ def _reduced(
 
 
 def _per_group(values: Mapping[str, Values], labels: list[tuple[str, ...]]) -> dict[str, dict[str, float]]:
-    """Means a group over the shapes that have the value; `count` holds all."""
+    """Means of each group over the shapes that have the value, medians of shares; `count` holds all."""
     table: dict[str, dict[str, float]] = {}
     for label in sorted({label for row in labels for label in row}):
         member = np.array([label in row for row in labels])
@@ -164,4 +164,6 @@ def _per_group(values: Mapping[str, Values], labels: list[tuple[str, ...]]) -> d
         for key, per_shape in values.items():
             mine = per_shape[member[: len(per_shape)]]
             table[label][key] = float(mine.mean()) if len(mine) else float("nan")
+            if key not in ("cd", "emd"):
+                table[label][f"{key}_median"] = float(np.median(mine)) if len(mine) else float("nan")
     return table
