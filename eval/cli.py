@@ -1,4 +1,4 @@
-"""Command line of the measurement: argus3d-eval score | halves | reconstruction | doctor | table | figure."""
+"""Command line of the measurement: argus3d-eval score | halves | reconstruction | nearest | table | figure | sheet | doctor."""
 
 import argparse
 import importlib
@@ -18,7 +18,12 @@ if TYPE_CHECKING:  # imported where it is used: the doctor must run where a libr
     from eval.protocol import Protocol
     from eval.results import Result
 
-REPORTS = {"table": "eval.report.tables", "figure": "eval.report.figures"}
+REPORTS = {
+    "table": "eval.report.tables",
+    "figure": "eval.report.figures",
+    "sheet": "eval.report.sheets",
+    "nearest": "eval.nearest",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
