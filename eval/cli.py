@@ -1,4 +1,4 @@
-"""Command line of the measurement: argus3d-eval score, halves, reconstruction, nearest, table, figure, sheet, doctor."""
+"""Command line of the measurement: score, halves, reconstruction, nearest, table, figure, sheet, doctor."""
 
 import argparse
 import importlib

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from argus3d.data.procedural import ProceduralCatalogue
 from argus3d.errors import UserError
 from eval.splits import FOLDER, load_part, load_split, split_ids, write_split
 
@@ -56,3 +57,25 @@ def test_an_id_has_one_place(tmp_path: Path) -> None:
 def test_the_splits_that_come_with_the_package_are_whole() -> None:
     for path in FOLDER.glob("*.json"):
         assert load_split(path.stem)["test"]
+
+
+def test_procedural_v1_is_the_rule_applied_to_the_catalogue() -> None:
+    ids = [item.id for item in ProceduralCatalogue().items()]
+    assert load_split("procedural-v1") == split_ids(ids, "procedural-v1")
+
+
+def test_household_v1_cuts_all_796_objects_by_the_rule() -> None:
+    parts = load_split("household-v1")
+    ids = [item for part in parts.values() for item in part]
+    assert len(ids) == 796
+    assert parts == split_ids(ids, "household-v1")
+
+
+@pytest.mark.parametrize("name", ["nano-v1", "nano-procedural-v1"])
+def test_what_nano_is_measured_on_it_has_not_learned_from(name: str) -> None:
+    sources = [load_split("household-v1"), load_split("procedural-v1")]
+    train, test = ({item for source in sources for item in source[part]} for part in ("train", "test"))
+    split = load_split(name)
+    assert set(split["test"]) <= test
+    assert set(split["train_like_test"]) <= train
+    assert len(split["test"]) == len(split["train_like_test"]) == len(set(split["train_like_test"]))
