@@ -1,4 +1,4 @@
-"""Command line of the measurement: score, halves, reconstruction, nearest, table, figure, sheet, doctor."""
+"""Command line of the measurement: score, halves, reconstruction, nearest, table, figure, curves, sheet, doctor."""
 
 import argparse
 import importlib
@@ -22,6 +22,7 @@ REPORTS = {
     "table": "eval.report.tables",
     "figure": "eval.report.figures",
     "sheet": "eval.report.sheets",
+    "curves": "eval.report.curves",
     "nearest": "eval.nearest",
 }
 
