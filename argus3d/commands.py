@@ -108,7 +108,7 @@ def run_sample(arguments: argparse.Namespace) -> None:
         shapes = generator.shapes(open_requests, tokens, arguments.seed, config)
     else:
         shapes = generator.generate(open_requests, arguments.seed, config, arguments.batch_size)
-    for sample in tqdm(shapes, total=len(open_requests), desc="sample", unit="shape"):
+    for sample in tqdm(shapes, total=len(open_requests), desc="sample", unit="shape", disable=None):
         folder.write(sample)
     _report(folder.finish([request.id for request in wanted], facts, _command()))
 
@@ -141,7 +141,7 @@ def run_reconstruct(arguments: argparse.Namespace) -> None:
     todo = [shape for shape in shapes if shape.id not in folder]
     by_id = {shape.id: shape.record for shape in shapes}
     results = reconstruct(generator, todo, arguments.seed, config)
-    for sample, ious in tqdm(results, total=len(todo), desc="reconstruct", unit="shape"):
+    for sample, ious in tqdm(results, total=len(todo), desc="reconstruct", unit="shape", disable=None):
         record = by_id[sample.id]
         folder.write(sample, source=record["source"], solidity=record["solidity"], **ious)
     _report(folder.finish([shape.id for shape in shapes], facts, _command()))

@@ -134,7 +134,7 @@ def _mean_like(distances: Distances, protocol: Protocol, suffix: str) -> dict[st
 
     values = statistic(distances.gr, distances.gg, distances.rr)
     drawn = _subsamples(distances, statistic, intervals.QUARTER, protocol)
-    described = {"mmd": ("lower", None, np.inf), "cov": ("higher", 1.0, 1.0), "one_nna": ("towards", 0.5, 1.0)}
+    described = {"mmd": ("lower", None, np.inf), "cov": ("higher", None, 1.0), "one_nna": ("towards", 0.5, 1.0)}
     metrics = {}
     for column, (key, (direction, ideal, most)) in enumerate(described.items()):
         low, high = intervals.mean_like_interval(

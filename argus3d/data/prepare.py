@@ -69,7 +69,7 @@ def prepare(
 
 
 def _map(work: Callable[[Item], dict[str, Any]], items: list[Item], workers: int, name: str) -> list[dict[str, Any]]:
-    progress = partial(tqdm, total=len(items), desc=f"prepare {name}", unit="shape")
+    progress = partial(tqdm, total=len(items), desc=f"prepare {name}", unit="shape", disable=None)
     if workers == 1:
         return list(progress(map(work, items)))
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:

@@ -58,7 +58,7 @@ def encode_shapes(
         return np.asarray(np.load(cache, allow_pickle=False))
     data = OccupancyData(shapes)
     rows = []
-    for index in tqdm(range(len(shapes)), desc=f"encode {cache.stem}", unit="shape"):
+    for index in tqdm(range(len(shapes)), desc=f"encode {cache.stem}", unit="shape", disable=None):
         rng = item_rng(seed, shapes[index].id)
         clouds = [data.cloud(index, variants.points, rng, factors) for factors in variants.factors(rng)]
         rows.append(autoencoder.encode(torch.from_numpy(np.stack(clouds))).numpy().astype(np.int16))

@@ -129,7 +129,7 @@ def test_prepared_data_and_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (part.clouds[0] == whole.clouds[2]).all(), "a shape has the same points whichever way it is named"
     with pytest.raises(UserError, match="--data-root"):
         load_clouds("toys-v1/test", 16, 0)
-    with pytest.raises(UserError, match="toys-v1/train"):
+    with pytest.raises(UserError, match="has no part 'val'; it has test, train"):
         load_clouds("toys-v1/val", 16, 0, data_root=tmp_path)
     with pytest.raises(UserError, match="no prepared data"):
         load_clouds("toys-v1/test", 16, 0, data_root=tmp_path / "elsewhere")
