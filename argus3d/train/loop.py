@@ -71,7 +71,8 @@ def run(
     first, spent, running = _resume(folder, parts, config)
     began = time.monotonic()
     model.train()
-    progress = tqdm(range(first, config.steps), desc=folder.name, unit="step", initial=first, total=config.steps, disable=None)
+    steps = range(first, config.steps)
+    progress = tqdm(steps, desc=folder.name, unit="step", initial=first, total=config.steps, disable=None)
     for number in progress:
         for group in optimizer.param_groups:
             group["lr"] = config.rate(number)
