@@ -28,10 +28,8 @@ class SampleFolder:
 
     def __post_init__(self) -> None:
         path = self.folder / "settings.json"
-        wanted = json.loads(json.dumps(self.settings))
-        if path.exists() and json.loads(path.read_text()) != wanted:
+        if path.exists() and json.loads(path.read_text()) != json.loads(json.dumps(self.settings)):
             raise UserError(f"{self.folder} holds shapes of other settings (see {path}); name another folder.")
-        write_json(path, wanted)
         for record in sorted((self.folder / "records").glob("*.json")):
             self._records[record.stem] = json.loads(record.read_text())
 
@@ -40,6 +38,8 @@ class SampleFolder:
 
     def write(self, sample: Sample, **facts: Any) -> None:
         """Write the mesh, the picture, the tokens and, last, the record of one shape."""
+        if not self._records:  # not before: settings that turn out to be impossible leave no folder behind
+            write_json(self.folder / "settings.json", self.settings)
         file = None
         if not sample.empty:
             file = f"meshes/{sample.id}.ply"

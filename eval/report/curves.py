@@ -57,10 +57,10 @@ def curves_figure(logs: dict[str, list[dict[str, Any]]], suffix: str = ".png") -
             minutes = [line["seconds"] / 60 for line in lines]
             for curve, colour in zip(_curves(lines), GENERATOR_COLOURS, strict=False):
                 panel.plot(minutes, [line[curve] for line in lines], color=colour, label=curve.replace("_", " "))
-            panel.set_title(name.replace("-", " "), loc="left", fontsize=8)
+            panel.set_title(name.replace("-", " "), loc="left", fontsize=8, pad=3)
             panel.set_xlabel("minutes of training")
             panel.grid(axis="y", color="#dddddd", linewidth=0.6)
-            panel.legend(frameon=False, fontsize=6.5)
+            panel.legend(frameon=False, fontsize=6.5, loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=4)
         stream = io.BytesIO()
         figure.savefig(stream, format=suffix[1:], metadata=METADATA[suffix])
     return stream.getvalue()

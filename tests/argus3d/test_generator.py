@@ -138,6 +138,7 @@ def test_errors_are_one_sentence(
     except SystemExit as stop:
         found = stop.code
     assert found == code
+    assert not list(tmp_path.iterdir())
     error = capfd.readouterr().err
     assert "Traceback" not in error
     import re
