@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,9 +131,12 @@ def _name(arguments: argparse.Namespace) -> str:
 
 def _finish(result: "Result", arguments: argparse.Namespace, start: float) -> int:
     """Write the result, then show it."""
+    from eval.clouds import checkpoint_sha256
     from eval.results import run_record, write
 
     sources = [arguments.generated] if "generated" in arguments else []
+    checkpoints = {"checkpoint": sha256 for source in sources if (sha256 := checkpoint_sha256(Path(source)))}
+    result = replace(result, data={**result.data, **checkpoints})
     command = " ".join([arguments.command, *sources, arguments.reference, "--protocol", arguments.protocol])
     write(result, run_record(time.monotonic() - start, command), arguments.out)
     for note in result.notes:

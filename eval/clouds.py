@@ -208,6 +208,12 @@ def _jobs_of_folder(folder: Path) -> list[_Job]:
     return jobs
 
 
+def checkpoint_sha256(folder: Path) -> str | None:
+    """sha256 of the checkpoint that made a folder of samples, None where no manifest names one."""
+    checkpoint = _manifest(folder).get("checkpoint")
+    return str(checkpoint["sha256"]) if isinstance(checkpoint, dict) and "sha256" in checkpoint else None
+
+
 def _manifest(folder: Path) -> dict[str, Any]:
     path = folder / "manifest.json"
     if not path.is_file():

@@ -60,7 +60,7 @@ class Result:
     kind : "generation" or "reconstruction"
     counts : "generated" and "reference"
     metrics : by name; `_cd` on Chamfer distances, `_emd` on earth mover's distances
-    data : sha256 of what was measured, by name
+    data : sha256 of what was measured, by name, and of the checkpoint that made it where a manifest names one
     per_category : category -> metric -> number, for reconstructions
     notes : what a reader must know
     """

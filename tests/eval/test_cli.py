@@ -54,12 +54,14 @@ def test_reconstruction_reads_ious_and_groups_from_the_manifest(tmp_path: Path) 
         )  # fmt: skip
     samples.append({"id": "s3.ply", "category": "box", "file": None, "empty": True, "source": "toys", "solidity": 0})
     trimesh.creation.box().export(tmp_path / "was" / "s3.ply")
-    (tmp_path / "back" / "manifest.json").write_text(json.dumps({"schema": 1, "samples": samples}))
+    manifest = {"schema": 1, "samples": samples, "checkpoint": {"name": "toy", "sha256": "ab" * 32}}
+    (tmp_path / "back" / "manifest.json").write_text(json.dumps(manifest))
     out = tmp_path / "out.json"
     words = ["reconstruction", str(tmp_path / "back"), str(tmp_path / "was"), "--protocol", "smoke", "--out", str(out)]
     assert main(words) == 0
     content = json.loads(out.read_text())
     assert content["kind"] == "reconstruction"
+    assert content["data"]["checkpoint"] == "ab" * 32
     assert content["metrics"]["iou"]["value"] == pytest.approx(1.8 / 4)
     assert content["metrics"]["f_score_0.02"]["value"] == pytest.approx(3 / 4, abs=0.1)
     assert {key: row["count"] for key, row in content["per_category"].items()} == {
