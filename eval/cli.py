@@ -135,8 +135,8 @@ def _finish(result: "Result", arguments: argparse.Namespace, start: float) -> in
     from eval.results import run_record, write
 
     sources = [arguments.generated] if "generated" in arguments else []
-    checkpoints = {"checkpoint": sha256 for source in sources if (sha256 := checkpoint_sha256(Path(source)))}
-    result = replace(result, data={**result.data, **checkpoints})
+    for checkpoint in filter(None, (checkpoint_sha256(Path(source)) for source in sources)):
+        result = replace(result, data={**result.data, "checkpoint": checkpoint})
     command = " ".join([arguments.command, *sources, arguments.reference, "--protocol", arguments.protocol])
     write(result, run_record(time.monotonic() - start, command), arguments.out)
     for note in result.notes:
