@@ -10,7 +10,7 @@ from argus3d.data.prepare import item_rng
 from argus3d.data.prepared import PreparedShape
 from argus3d.generator import ArgusGenerator, Request, Sample, SamplingConfig
 
-ENCODER_POINTS = 2048  # the number that nano was trained with; four times as many made it worse
+ENCODER_POINTS = 2048  # as many as nano was trained with
 
 
 def reconstruct(
