@@ -30,7 +30,7 @@ def rewrite(folder: Path, change) -> None:  # type: ignore[no-untyped-def]
     change(state)
     save_file(state, path)
     about = json.loads((folder / "argus.json").read_text())
-    about["sha256"]["transformer"] = sha256_file(path)
+    about["files"]["transformer.safetensors"] = {"sha256": sha256_file(path), "bytes": path.stat().st_size}
     (folder / "argus.json").write_text(json.dumps(about))
 
 

@@ -1,0 +1,117 @@
+"""Our format: safetensors files and, written last, an argus.json that says what they are."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from argus3d.checkpoint.argus import STAGES, Argus, empty_stages
+from argus3d.checkpoint.shards import DTYPES, FileFacts, as_json, files_of, headers, read_stage, verify, write_stage
+from argus3d.checkpoint.strict import fill, require_match, shapes_of
+from argus3d.config import ArgusConfig
+from argus3d.data.files import write_json
+from argus3d.errors import UserError
+
+SCHEMA = 2
+SHIPPED = Path(__file__).parents[1] / "checkpoints"
+
+
+@dataclass(frozen=True)
+class About:
+    """argus.json: what a checkpoint is. `dtype` is the transformer's; the autoencoder is always float32."""
+
+    config: ArgusConfig
+    categories: tuple[str, ...]
+    threshold: float
+    resolution: int
+    dtype: str
+    training: Mapping[str, Any]
+    files: Mapping[str, FileFacts]
+
+    def write(self, folder: Path) -> None:
+        """Write argus.json: from then on the folder is a checkpoint."""
+        values = {key: getattr(self, key) for key in self.__annotations__}
+        values |= {"config": asdict(self.config), "files": as_json(self.files), "training": dict(self.training)}
+        write_json(folder / "argus.json", values | {"schema": SCHEMA, "categories": list(self.categories)})
+
+    @classmethod
+    def read(cls, folder: Path) -> "About":
+        """Raises: UserError when argus.json is missing or damaged, or a file that it names is missing or cut off."""
+        path = folder / "argus.json"
+        if not path.is_file():
+            raise UserError(f"{path} is missing; a checkpoint is a folder that holds it beside safetensors files.")
+        try:
+            values = dict(json.loads(path.read_text()))
+        except ValueError as error:
+            raise UserError(f"{path} is not JSON ({error}); copy the checkpoint again.") from error
+        keys = {"schema", *cls.__annotations__}
+        if set(values) != keys or values["schema"] != SCHEMA:
+            raise UserError(
+                f"{path} should have schema {SCHEMA} and the keys {sorted(keys)}; it has schema "
+                f"{values.get('schema')} and {sorted(values)}."
+            )
+        if values["dtype"] not in DTYPES:
+            raise UserError(f"{path}: dtype {values['dtype']!r} is none of {', '.join(DTYPES)}; copy it again.")
+        config, files = ArgusConfig.from_dict(values["config"]), files_of(folder, values["files"])
+        return cls(
+            config, tuple(values["categories"]), float(values["threshold"]), int(values["resolution"]),
+            values["dtype"], values["training"], files,
+        )  # fmt: skip
+
+
+def save(argus: Argus, folder: Path) -> None:
+    """Write a checkpoint, in the place of an older one if `folder` holds one.
+
+    The transformer keeps its dtype; the autoencoder is written as float32. Raises: UserError when a stage is absent.
+    """
+    dtype = argus.transformer.value_start.dtype
+    files: dict[str, FileFacts] = {}
+    for stage, module, stored in zip(
+        STAGES, (argus.autoencoder, argus.transformer), (torch.float32, dtype), strict=True
+    ):
+        state = module.state_dict()
+        files |= dict(write_stage(folder, stage, shapes_of(state), stored, state.__getitem__))
+    name = next(name for name, value in DTYPES.items() if value == dtype)
+    About(argus.config, argus.categories, argus.threshold, argus.resolution, name, argus.training, files).write(folder)
+    for path in folder.glob("*.safetensors"):
+        if path.name not in files:
+            path.unlink()
+
+
+def find(name: str) -> Path:
+    """The folder of a checkpoint: a shipped name such as "nano", or a path. Raises: UserError when neither is there."""
+    for folder in (SHIPPED / name, Path(name)):
+        if (folder / "argus.json").is_file():
+            return folder
+    shipped = sorted(path.parent.name for path in SHIPPED.glob("*/argus.json"))
+    known = ", ".join(shipped) or "none"
+    raise UserError(f"no checkpoint {name!r}: give a folder with an argus.json, or one of {known}.")
+
+
+def load(folder: Path, device: str = "cpu", dtype: torch.dtype | None = None) -> Argus:
+    """Read what `save` wrote, in evaluation mode; every file is hashed first.
+
+    dtype : of the transformer, None for as stored; the autoencoder is float32
+
+    Raises: UserError when a file is missing or damaged, or a tensor is missing, unknown or of another shape or dtype.
+    """
+    about = About.read(folder)
+    verify(folder, about.files)
+    modules = empty_stages(about.config)
+    for stage, module, stored, wanted in zip(
+        STAGES, modules, ("float32", about.dtype), (torch.float32, dtype), strict=True
+    ):
+        # Before a byte of a shard is read, so that a wrong checkpoint is refused at once.
+        tensors = headers(folder, stage, about.files)
+        source = str(folder / f"{stage}.safetensors")
+        require_match({name: facts.shape for name, facts in tensors.items()}, shapes_of(module.state_dict()), source)
+        for name, facts in tensors.items():
+            if facts.dtype != stored:
+                raise UserError(f"{facts.path}: {name} is {facts.dtype}, not {stored}; copy the checkpoint again.")
+        paths = [folder / name for name in about.files if name.startswith(stage)]
+        fill(module, read_stage(paths, device, wanted), source)
+        module.eval()
+    return Argus(about.config, *modules, about.categories, about.threshold, about.training, about.resolution)
