@@ -2,11 +2,13 @@ import pytest
 import torch
 
 from argus3d.config import ArgusConfig
+from argus3d.decoding import StepDecoder
 from argus3d.errors import UserError
-from argus3d.model.transformer import KeyValueCache, ShapeTransformer
-from argus3d.sampler import filter_logits, sample_tokens
+from argus3d.model.transformer import ShapeTransformer
+from argus3d.sampler import Draw, Sampler, filter_logits, sample_tokens
 from tests.argus3d.sizes import TRANSFORMER
 from tests.reference import model as reference
+from tests.reference import released_sampler
 
 
 @pytest.fixture
@@ -38,12 +40,66 @@ def test_the_class_matters(model: ShapeTransformer) -> None:
     assert (model(tokens, torch.tensor([0])) - model(tokens, torch.tensor([1]))).abs().max() > 1e-3
 
 
-def test_the_cache_gives_the_logits_of_the_whole_sequence(model: ShapeTransformer) -> None:
+def logits_of_steps(model: ShapeTransformer, tokens: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+    """Logits (B, T, V) of the decoder while it is made to write `tokens`."""
+    steps: list[torch.Tensor] = []
+
+    def choose(logits: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+        steps.append(logits)
+        return logits.argmax(1)
+
+    decoder = StepDecoder(model, len(tokens), choose)
+    decoder.run(condition, torch.zeros(tokens.shape, dtype=torch.float64), tokens, tokens.shape[1], None)
+    return torch.stack(steps, 1)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 16])
+def test_the_cache_gives_the_logits_of_the_whole_sequence(model: ShapeTransformer, rows: int) -> None:
+    tokens, condition = torch.randint(16, (rows, 64)), torch.arange(rows) % 3
+    with torch.no_grad():
+        expected = model(tokens, condition)
+    torch.testing.assert_close(logits_of_steps(model, tokens, condition), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_half_precision_stays_near(model: ShapeTransformer) -> None:
     tokens, condition = torch.randint(16, (2, 64)), torch.tensor([0, 2])
-    cache = KeyValueCache.empty(TRANSFORMER, 2, model.emb.weight)
-    steps = [model.start(condition, cache)]
-    steps += [model.advance(tokens[:, index], cache) for index in range(63)]
-    torch.testing.assert_close(torch.stack(steps, 1), model(tokens, condition), atol=1e-4, rtol=1e-4)
+    with torch.no_grad():
+        expected = model(tokens, condition)
+    found = logits_of_steps(model.bfloat16(), tokens, condition)
+    assert found.dtype == torch.float32
+    assert (found - expected).abs().max() / expected.abs().max() < 0.05
+
+
+def test_sampling_is_the_released_one_token_for_token(model: ShapeTransformer) -> None:
+    condition = torch.tensor([0, 1, 2])
+    expected = released_sampler.sample(model, condition, 1, greedy=True)
+    assert torch.equal(sample_tokens(model, condition, seeds=[0, 1, 2], greedy=True), expected)
+
+
+def test_sampling_changes_no_weight_and_leaves_the_mode(model: ShapeTransformer) -> None:
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    model.train()
+    first = sample_tokens(model, torch.tensor([0]), seeds=[1], top_k=16)
+    assert model.training
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+    with torch.no_grad():
+        model.blocks[0].attn.value.weight *= 3  # as a training step would; the sampler must see it
+    assert not torch.equal(sample_tokens(model, torch.tensor([0]), seeds=[1], top_k=16), first)
+
+
+def test_one_sampler_serves_batches_of_any_size(model: ShapeTransformer) -> None:
+    sampler = Sampler(model, Draw(top_k=8))
+    condition, seeds = torch.arange(40) % 3, list(range(40))
+    whole = sampler.tokens(condition, seeds)
+    pieces = [sampler.tokens(condition[a:b], seeds[a:b]) for a, b in ((0, 2), (2, 20), (20, 21), (21, 40))]
+    assert torch.equal(torch.cat(pieces), whole)
+
+
+def test_progress_adds_up_to_the_shapes(model: ShapeTransformer) -> None:
+    told: list[float] = []
+    Sampler(model, Draw(greedy=True)).tokens(torch.arange(20) % 3, range(20), progress=told.append)
+    assert sum(told) == pytest.approx(20) and len(told) == 2
 
 
 def test_greedy_tokens_are_the_likeliest_of_their_own_sequence(model: ShapeTransformer) -> None:
@@ -69,8 +125,8 @@ def test_known_tokens_are_held(model: ShapeTransformer) -> None:
 
 def test_samples_follow_the_probabilities(model: ShapeTransformer) -> None:
     condition = torch.zeros(4000, dtype=torch.int64)
-    cache = KeyValueCache.empty(TRANSFORMER, 1, model.emb.weight)
-    expected = model.start(condition[:1], cache)[0].softmax(0)
+    with torch.no_grad():
+        expected = model(torch.zeros(1, 1, dtype=torch.int64), condition[:1])[0, 0].softmax(0)
     first = torch.cat(
         [sample_tokens(model, condition[:500], seeds=range(i, i + 500), top_k=16)[:, 0] for i in range(0, 4000, 500)]
     )
@@ -95,6 +151,9 @@ def test_filters_are_those_of_the_loop(top_k: int | None, top_p: float | None) -
         ({"top_p": 0.0}, r"top_p 0\.0 must lie in"),
         ({"temperature": 0.0}, "temperature 0.0 must be positive"),
         ({"seeds": [1]}, "2 conditions need as many seeds, not 1"),
+        ({"temperature": float("nan")}, "temperature nan must be positive"),
+        ({"known": torch.zeros(2, 63, dtype=torch.int64)}, r"known tokens must be \(2, 64\), not \(2, 63\)"),
+        ({"known": torch.full((2, 64), 16)}, r"known tokens must lie in 0 \.\. 15"),
         ({"condition": torch.tensor([0, 3])}, r"class indices must lie in 0 \.\. 2"),
     ],
 )
