@@ -100,7 +100,7 @@ def from_released(state: Mapping[str, Tensor], config: ArgusConfig) -> Argus:
     modules = dict(zip(STAGES, empty_stages(config), strict=True))
     for stage, tensors in our_states(state, config, "the released state dict").items():
         for name, tensor in tensors.items():
-            require_finite(name, tensor, "the released state dict")
+            require_finite(released_name(stage, name), tensor, "the released state dict")
         if stage == "autoencoder":
             tensors = {name: tensor.float() for name, tensor in tensors.items()}
         dtypes = {tensor.dtype for tensor in tensors.values()}
@@ -139,9 +139,14 @@ def our_states(state: Mapping[str, Tensor], config: ArgusConfig, source: str) ->
     return ours
 
 
+def is_finite(tensor: Tensor) -> bool:
+    """Whether there is neither NaN nor an infinity in `tensor`; in one pass, without a mask of its size."""
+    return tensor.numel() == 0 or all(bool(torch.isfinite(bound)) for bound in torch.aminmax(tensor))
+
+
 def require_finite(name: str, tensor: Tensor, source: str) -> None:
     """Raises: UserError when `tensor` holds NaN or an infinity."""
-    if tensor.numel() and not all(torch.isfinite(bound) for bound in torch.aminmax(tensor)):
+    if not is_finite(tensor):
         raise UserError(f"{source}: {name} holds values that are not finite; download or convert the file again.")
 
 

@@ -1,0 +1,46 @@
+"""What a checkpoint is, read from its JSON and the headers of its files; the large tensors stay on disk."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from functools import partial
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from argus3d.checkpoint.argus import STAGES, empty_stages
+from argus3d.checkpoint.shards import TensorFacts, headers, read_tensor, verify
+from argus3d.checkpoint.store import About
+from argus3d.checkpoint.strict import require_match, shapes_of
+from argus3d.checkpoint.untrained import initial_constants, stage_warnings
+
+
+def describe(folder: Path, hash_files: bool = False) -> dict[str, Any]:
+    """argus.json, and by stage the parameters, tensors, dtypes and bytes; `warnings` tells what looks untrained.
+
+    hash_files : read every file to compare its sha256; without, only its size is compared
+
+    Raises: UserError when a file is missing or damaged, or its tensors are not those of the configuration.
+    """
+    about = About.read(folder)
+    if hash_files:
+        verify(folder, about.files)
+    facts: dict[str, Any] = {key: {} for key in ("parameters", "tensors", "dtypes", "bytes")}
+    warnings: list[str] = []
+    for stage, module in zip(STAGES, empty_stages(about.config), strict=True):
+        tensors = headers(folder, stage, about.files)
+        shapes = {name: tensor.shape for name, tensor in tensors.items()}
+        require_match(shapes, shapes_of(module.state_dict()), str(folder / f"{stage}.safetensors"))
+        facts["parameters"][stage] = sum(map(prod, shapes.values()))
+        facts["tensors"][stage] = len(tensors)
+        facts["dtypes"][stage] = dict(Counter(tensor.dtype for tensor in tensors.values()))
+        facts["bytes"][stage] = sum(tensor.bytes for tensor in tensors.values())
+        warnings += stage_warnings(stage, initial_constants(module), partial(_read, tensors))
+    said = json.loads((folder / "argus.json").read_text())
+    return said | facts | {"hashed": hash_files, "warnings": warnings}
+
+
+def _read(tensors: Mapping[str, TensorFacts], name: str) -> Tensor:
+    return read_tensor(name, tensors[name])
