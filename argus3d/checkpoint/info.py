@@ -11,9 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from argus3d.checkpoint.argus import STAGES, empty_stages
-from argus3d.checkpoint.shards import TensorFacts, headers, read_tensor, verify
-from argus3d.checkpoint.store import About
-from argus3d.checkpoint.strict import require_match, shapes_of
+from argus3d.checkpoint.shards import TensorFacts, read_tensor, verify
+from argus3d.checkpoint.store import About, stage_headers
 from argus3d.checkpoint.untrained import initial_constants, stage_warnings
 
 
@@ -30,10 +29,8 @@ def describe(folder: Path, hash_files: bool = False) -> dict[str, Any]:
     facts: dict[str, Any] = {key: {} for key in ("parameters", "tensors", "dtypes", "bytes")}
     warnings: list[str] = []
     for stage, module in zip(STAGES, empty_stages(about.config), strict=True):
-        tensors = headers(folder, stage, about.files)
-        shapes = {name: tensor.shape for name, tensor in tensors.items()}
-        require_match(shapes, shapes_of(module.state_dict()), str(folder / f"{stage}.safetensors"))
-        facts["parameters"][stage] = sum(map(prod, shapes.values()))
+        tensors = stage_headers(folder, about, stage, module)
+        facts["parameters"][stage] = sum(prod(tensor.shape) for tensor in tensors.values())
         facts["tensors"][stage] = len(tensors)
         facts["dtypes"][stage] = dict(Counter(tensor.dtype for tensor in tensors.values()))
         facts["bytes"][stage] = sum(tensor.bytes for tensor in tensors.values())

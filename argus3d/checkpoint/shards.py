@@ -78,6 +78,11 @@ def _save(state: dict[str, Tensor], path: Path) -> None:
         raise OSError(f"{path.name} could not be written: {error}") from error
 
 
+def is_ours(name: str) -> bool:
+    """Whether a checkpoint can have a file of this name."""
+    return _FILE_NAME.fullmatch(name) is not None
+
+
 def files_of(folder: Path, files: Mapping[str, Mapping[str, object]]) -> dict[str, FileFacts]:
     """The facts of the files that argus.json names, each of them there and of its size.
 
@@ -85,7 +90,7 @@ def files_of(folder: Path, files: Mapping[str, Mapping[str, object]]) -> dict[st
     """
     facts = {}
     for name, values in files.items():
-        if not _FILE_NAME.fullmatch(name) or set(values) != set(FileFacts.__annotations__):
+        if not is_ours(name) or set(values) != set(FileFacts.__annotations__):
             raise UserError(f"{folder / 'argus.json'} names a file {name!r} that no checkpoint has; copy it again.")
         facts[name] = FileFacts(str(values["sha256"]), int(str(values["bytes"])))
         path = folder / name

@@ -7,9 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from argus3d.checkpoint.argus import STAGES, Argus, empty_stages
-from argus3d.checkpoint.shards import DTYPES, FileFacts, as_json, files_of, headers, read_stage, verify, write_stage
+from argus3d.checkpoint.shards import (
+    DTYPES,
+    FileFacts,
+    TensorFacts,
+    as_json,
+    files_of,
+    headers,
+    is_ours,
+    read_stage,
+    verify,
+    write_stage,
+)
 from argus3d.checkpoint.strict import fill, require_match, shapes_of
 from argus3d.config import ArgusConfig
 from argus3d.data.files import write_json
@@ -65,19 +77,22 @@ class About:
 def save(argus: Argus, folder: Path) -> None:
     """Write a checkpoint, in the place of an older one if `folder` holds one.
 
-    The transformer keeps its dtype; the autoencoder is written as float32. Raises: UserError when a stage is absent.
+    The transformer keeps its dtype; the autoencoder is written as float32.
+    Raises: UserError when a stage is absent or the transformer of a dtype that checkpoints do not have.
     """
     dtype = argus.transformer.value_start.dtype
+    name = next((name for name, value in DTYPES.items() if value == dtype), None)
+    if name is None:
+        raise UserError(f"a transformer of {dtype} is not stored; convert it to one of {', '.join(DTYPES)}.")
     files: dict[str, FileFacts] = {}
     for stage, module, stored in zip(
         STAGES, (argus.autoencoder, argus.transformer), (torch.float32, dtype), strict=True
     ):
         state = module.state_dict()
         files |= dict(write_stage(folder, stage, shapes_of(state), stored, state.__getitem__))
-    name = next(name for name, value in DTYPES.items() if value == dtype)
     About(argus.config, argus.categories, argus.threshold, argus.resolution, name, argus.training, files).write(folder)
-    for path in folder.glob("*.safetensors"):
-        if path.name not in files:
+    for path in folder.iterdir():
+        if path.name not in files and is_ours(path.name):
             path.unlink()
 
 
@@ -101,17 +116,24 @@ def load(folder: Path, device: str = "cpu", dtype: torch.dtype | None = None) ->
     about = About.read(folder)
     verify(folder, about.files)
     modules = empty_stages(about.config)
-    for stage, module, stored, wanted in zip(
-        STAGES, modules, ("float32", about.dtype), (torch.float32, dtype), strict=True
-    ):
-        # Before a byte of a shard is read, so that a wrong checkpoint is refused at once.
-        tensors = headers(folder, stage, about.files)
-        source = str(folder / f"{stage}.safetensors")
-        require_match({name: facts.shape for name, facts in tensors.items()}, shapes_of(module.state_dict()), source)
-        for name, facts in tensors.items():
-            if facts.dtype != stored:
-                raise UserError(f"{facts.path}: {name} is {facts.dtype}, not {stored}; copy the checkpoint again.")
+    for stage, module, wanted in zip(STAGES, modules, (torch.float32, dtype), strict=True):
+        stage_headers(folder, about, stage, module)  # before a shard is read: a wrong checkpoint is refused at once
         paths = [folder / name for name in about.files if name.startswith(stage)]
-        fill(module, read_stage(paths, device, wanted), source)
+        fill(module, read_stage(paths, device, wanted), str(folder / stage))
         module.eval()
     return Argus(about.config, *modules, about.categories, about.threshold, about.training, about.resolution)
+
+
+def stage_headers(folder: Path, about: About, stage: str, empty: nn.Module) -> dict[str, TensorFacts]:
+    """What the files of a stage hold, compared with a module of its sizes; no tensor is read.
+
+    Raises: UserError when a file is damaged, or a tensor is missing, unknown or of another shape or dtype.
+    """
+    tensors = headers(folder, stage, about.files)
+    found = {name: facts.shape for name, facts in tensors.items()}
+    require_match(found, shapes_of(empty.state_dict()), str(folder / f"{stage}.safetensors"))
+    stored = about.dtype if stage == "transformer" else "float32"
+    for name, facts in tensors.items():
+        if facts.dtype != stored:
+            raise UserError(f"{facts.path}: {name} is {facts.dtype}, not {stored}; copy the checkpoint again.")
+    return tensors
