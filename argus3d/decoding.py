@@ -37,7 +37,7 @@ class StepDecoder:
         self.transformer, self.rows, self.choose = transformer, rows, choose
         self.device, self.width = like.device, config.width
         self.heads = (config.heads, config.width // config.heads)
-        length = _bucket(config.tokens + 1)  # the class, the start vector and all tokens but the last
+        length = bucket_of(config.tokens + 1)  # the class, the start vector and all tokens but the last
         self.cache = like.new_zeros((config.layers, 2, rows, self.heads[0], length, self.heads[1]))
         self.input = like.new_zeros((tile_of(self.device), config.width))
         self.position = torch.zeros(1, dtype=torch.int64, device=self.device)
@@ -62,7 +62,7 @@ class StepDecoder:
         Returns (rows, steps) int64.
         """
         if self.device.type == "cuda" and not self.graphs:
-            self._capture()
+            self.capture()
         self.uniform.copy_(uniform)
         self.known.copy_(known)
         self._begin(condition)
@@ -70,7 +70,7 @@ class StepDecoder:
         for first in range(0, steps, BUCKET):
             last = min(first + BUCKET, steps)
             for step in range(first, last):
-                self._advance(step + 2)
+                self.advance(step + 2)
             if progress is not None:
                 # On a GPU one bucket stays queued behind the one that is waited for, so that it never idles.
                 waiting.append((self._event(), last - first))
@@ -91,12 +91,20 @@ class StepDecoder:
         self.input[: self.rows] = model.value_start + model.pos_emb.weight[0]
         self.position.fill_(1)
 
-    def _advance(self, length: int) -> None:
+    def advance(self, length: int) -> None:
         """One token; afterwards `length` positions are in the cache."""
         if self.device.type != "cuda":
             self._step(length, None)
             return
-        self.graphs[_bucket(length)].replay()
+        bucket = bucket_of(length)
+        if bucket in self.graphs:
+            self.graphs[bucket].replay()
+        else:
+            self.masked_step(bucket)
+
+    def masked_step(self, bucket: int) -> None:
+        """One token, attending to `bucket` positions of which those that are not yet filled are masked."""
+        self._step(bucket, (self.places[:bucket] <= self.position)[None, None, None])
 
     def _step(self, length: int, mask: Tensor | None) -> None:
         """Read the input at `position` over `length` positions of the cache, choose a token, write the next input."""
@@ -112,7 +120,7 @@ class StepDecoder:
         self.position += 1
 
     def _blocks(self, length: int, mask: Tensor | None) -> Tensor:
-        """The blocks on the input: (tile, D). Attention takes each row alone, so it can leave out those beyond `rows`."""
+        """The blocks on the input: (tile, D). Attention takes each row alone and leaves out those beyond `rows`."""
         x = self.input
         for (block, weight, bias), cache in zip(self.layers, self.cache, strict=True):
             mixed = F.linear(block.ln1(x), weight, bias)[: self.rows]
@@ -135,7 +143,7 @@ class StepDecoder:
         event.record()
         return event
 
-    def _capture(self) -> None:
+    def capture(self) -> None:
         """Record a step for each bucket of lengths: the host then makes one call a step, not some five hundred."""
         pool = torch.cuda.graph_pool_handle()
         for length in range(BUCKET, self.cache.shape[4] + 1, BUCKET):
@@ -143,20 +151,16 @@ class StepDecoder:
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):  # libraries set themselves up outside of what is recorded
                 self.position.fill_(1)
-                self._step(length, self._mask(length))
+                self.masked_step(length)
             torch.cuda.current_stream().wait_stream(side)
             graph = torch.cuda.CUDAGraph()
             self.position.fill_(1)
             with torch.cuda.graph(graph, pool=pool):
-                self._step(length, self._mask(length))
+                self.masked_step(length)
             self.graphs[length] = graph
 
-    def _mask(self, length: int) -> Tensor:
-        """Which of `length` positions are in the cache once the input is: (1, 1, 1, length)."""
-        return (self.places[:length] <= self.position)[None, None, None]
 
-
-def _bucket(length: int) -> int:
+def bucket_of(length: int) -> int:
     """`length` rounded up to a multiple of `BUCKET`."""
     return -(-length // BUCKET) * BUCKET
 

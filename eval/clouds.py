@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
 from eval.meshes import MESH_SUFFIXES, sample_mesh_file
 from eval.splits import FOLDER, load_part
@@ -86,11 +87,6 @@ def load_clouds(
         f"{source}: no such file, folder or split; give a folder of meshes or samples, a .npy, .npz or .pt array, "
         "or a split part such as household-v1/test"
     )
-
-
-def rng_of(seed: int, item: str) -> np.random.Generator:
-    """The random stream of one item."""
-    return np.random.default_rng(list(hashlib.sha256(f"{seed}:{item}".encode()).digest()))
 
 
 def draw(clouds: CloudSet, count: int, seed: int) -> CloudSet:
@@ -170,7 +166,7 @@ def _gather(name: str, jobs: list[_Job], points: int, seed: int) -> CloudSet:
         try:
             if job.problem:
                 raise UserError(job.problem)
-            clouds.append(job.read(job.path, points, rng_of(seed, job.id)))
+            clouds.append(job.read(job.path, points, item_rng(seed, job.id)))
             found.append(job)
         except (UserError, OSError) as error:
             failed.append((job.id, str(error)))
@@ -288,7 +284,7 @@ def _from_array(path: Path, points: int, seed: int, name: str) -> CloudSet:
     if len(labels) != len(array):
         raise UserError(f"{path}: {len(labels)} ids for {len(array)} clouds")
     drawn = np.stack(
-        [_subset(cloud, points, rng_of(seed, item)) for cloud, item in zip(array, labels, strict=True)]
+        [_subset(cloud, points, item_rng(seed, item)) for cloud, item in zip(array, labels, strict=True)]
     )
     return CloudSet(name, drawn, labels, ("",) * len(labels), asked=len(labels))
 

@@ -1,6 +1,5 @@
 """From a catalogue to training and evaluation data: clouds, occupancy samples and pictures in the OccNet layout."""
 
-import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from tqdm import tqdm
 from argus3d.data.catalogue import Catalogue, Item
 from argus3d.data.files import beside, sha256_file, write_atomically, write_json
 from argus3d.data.solid import MeshSolid
+from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
 from argus3d.render import render_png
 
@@ -33,11 +33,6 @@ class PrepareConfig:
     near_points: int = 8192
     near_sigmas: tuple[float, ...] = (0.02, 0.04)
     seed: int = 0
-
-
-def item_rng(seed: int, item_id: str) -> np.random.Generator:
-    """The random stream of one item, which no order, shard or worker count changes."""
-    return np.random.default_rng(list(hashlib.sha256(f"{seed}:{item_id}".encode()).digest()))
 
 
 def prepare(

@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from argus3d.config import TransformerConfig
 from argus3d.data.files import beside
-from argus3d.data.prepare import item_rng
 from argus3d.data.prepared import PreparedShape
+from argus3d.data.streams import item_rng
 from argus3d.model.autoencoder import ShapeAutoencoder
 from argus3d.model.transformer import ShapeTransformer
 from argus3d.train.data import Augmentation, OccupancyData

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from argus3d.config import ArgusConfig
-from argus3d.decoding import StepDecoder
+from argus3d.decoding import StepDecoder, bucket_of
 from argus3d.errors import UserError
 from argus3d.model.transformer import ShapeTransformer
 from argus3d.sampler import Draw, Sampler, filter_logits, sample_tokens
@@ -59,6 +59,23 @@ def test_the_cache_gives_the_logits_of_the_whole_sequence(model: ShapeTransforme
     with torch.no_grad():
         expected = model(tokens, condition)
     torch.testing.assert_close(logits_of_steps(model, tokens, condition), expected, atol=1e-4, rtol=1e-4)
+
+
+class Masked(StepDecoder):
+    """The steps that a GPU captures, called one by one here."""
+
+    def advance(self, length: int) -> None:
+        self.masked_step(bucket_of(length))
+
+
+def test_steps_of_fixed_length_give_the_same_tokens(model: ShapeTransformer) -> None:
+    found = []
+    for kind in (StepDecoder, Masked):
+        decoder = kind(model, 2, lambda logits, uniform: logits.argmax(1))
+        decoder.cache.normal_()  # what an earlier batch left must not be seen
+        arguments = torch.tensor([0, 2]), torch.zeros(2, 64), torch.full((2, 64), -1)
+        found.append(decoder.run(*arguments, 64, None))
+    assert torch.equal(*found)
 
 
 def test_half_precision_stays_near(model: ShapeTransformer) -> None:

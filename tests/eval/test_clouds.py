@@ -9,9 +9,10 @@ import torch
 import trimesh
 
 from argus3d.data.files import write_json
+from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
 from eval import clouds as module
-from eval.clouds import CloudSet, draw, halves, load_clouds, rng_of, thin
+from eval.clouds import CloudSet, draw, halves, load_clouds, thin
 from eval.meshes import sample_mesh_file, sample_triangles
 from eval.splits import write_split
 
@@ -90,7 +91,7 @@ def test_company_and_order_change_no_point(tmp_path: Path) -> None:
 def test_samples_are_uniform_by_area() -> None:
     # Two triangles, one of three times the area.
     triangles = np.array([[[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[5, 0, 0], [8, 0, 0], [5, 1, 0]]], dtype=float)
-    points = sample_triangles(triangles, 20_000, rng_of(0, "x"))
+    points = sample_triangles(triangles, 20_000, item_rng(0, "x"))
     right = points[:, 0] >= 5
     assert right.mean() == pytest.approx(0.75, abs=0.01)
     assert points[right].mean(axis=0) == pytest.approx([6, 1 / 3, 0], abs=0.02)
@@ -102,7 +103,7 @@ def test_a_mesh_without_surface_is_refused(tmp_path: Path) -> None:
     (tmp_path / "nan.obj").write_text("v 0 0 nan\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
     for name, words in (("points", "without faces|not a readable"), ("flat", "zero area"), ("nan", "not finite")):
         with pytest.raises(UserError, match=words):
-            sample_mesh_file(tmp_path / f"{name}.obj", 4, rng_of(0, name))
+            sample_mesh_file(tmp_path / f"{name}.obj", 4, item_rng(0, name))
 
 
 def test_arrays(tmp_path: Path) -> None:
