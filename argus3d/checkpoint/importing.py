@@ -20,6 +20,7 @@ from argus3d.checkpoint.released import (
     our_states,
     released_name,
     require_finite,
+    same,
 )
 from argus3d.checkpoint.shards import DTYPES, FileFacts, write_stage
 from argus3d.checkpoint.store import About
@@ -41,6 +42,8 @@ def import_released(
     Raises: UserError when a file is not what it should be, `out` is taken or the disk is too small; nothing is kept.
     """
     _require_new(out)
+    for path in sorted(out.absolute().parent.glob(f".{out.name}.*.part")):
+        say(f"{path} belongs to an import that was killed or still runs; remove it if none runs")
     files = {"autoencoder": _read(stage1, False), "transformer": _read(stage2, True)}
     inside = our_states(files["transformer"].state, config, str(stage2))
     states = inside | our_states(files["autoencoder"].state, config, str(stage1))
@@ -79,7 +82,7 @@ def _compared(used: dict[str, Tensor], other: dict[str, Tensor] | None) -> str:
     """How the autoencoder inside the stage-2 file compares with the one of the stage-1 file, which is used."""
     if other is None:
         return "absent"
-    return "equal" if all(torch.equal(used[name], other[name]) for name in used) else "different"
+    return "equal" if all(same(used[name], other[name]) for name in used) else "different"
 
 
 def _convert(

@@ -133,7 +133,7 @@ def our_states(state: Mapping[str, Tensor], config: ArgusConfig, source: str) ->
         for name, tensor in part.items():
             if tensor.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
                 raise UserError(f"{source}: {name} is {tensor.dtype}, no floating-point type; the file is of no model.")
-        if tied and not _same(tied[_TIED], part[_EMBEDDING]):
+        if tied and not same(tied[_TIED], part[_EMBEDDING]):
             raise UserError(f"{source}: {_TIED} is not {_EMBEDDING}, its twin; the file is of another model.")
         ours[stage] = {mine: part[name] for name, mine in names.items()}
     return ours
@@ -163,8 +163,11 @@ def _split(state: Mapping[str, Tensor], source: str) -> dict[str, dict[str, Tens
     return parts
 
 
-def _same(first: Tensor, second: Tensor) -> bool:
-    return first.data_ptr() == second.data_ptr() or torch.equal(first, second)
+def same(first: Tensor, second: Tensor) -> bool:
+    """Whether two tensors of one shape hold the same numbers, whatever their dtypes."""
+    if first.dtype == second.dtype:
+        return first.data_ptr() == second.data_ptr() or torch.equal(first, second)
+    return torch.equal(first.double(), second.double())
 
 
 def _require_fit(found: Shapes, wanted: Shapes, other_sizes: str, source: str) -> None:

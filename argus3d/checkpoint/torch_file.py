@@ -60,11 +60,15 @@ def read_torch_file(path: Path) -> TorchFile:
     if not isinstance(content, Mapping):
         raise UserError(f"{path} holds a {type(content).__name__} instead of a dict with the key model.")
     state = content.get("model", content)
-    if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, Mapping) or not state or not all(map(_is_entry, state.items())):
         held = ", ".join(sorted(map(str, content))[:8]) or "nothing"
         raise UserError(f"{path} has no state dict under the key model (it holds {held}); give a checkpoint's file.")
     scalars = {key: _number(content[key]) for key in _SCALARS if key in content}
     return TorchFile(path, state, scalars, mapped)
+
+
+def _is_entry(item: tuple[object, object]) -> bool:
+    return isinstance(item[0], str) and isinstance(item[1], Tensor)
 
 
 def _is_zip(path: Path) -> bool:

@@ -85,6 +85,21 @@ def test_a_bare_state_dict_of_the_transformer_alone_will_do(files: list[str], ou
     assert json.loads((out / "argus.json").read_text())["training"]["released"]["stage1_in_stage2"] == "absent"
 
 
+def test_stage_1_of_another_dtype_is_compared_by_its_numbers(files: list[str], out: Path, tmp_path: Path) -> None:
+    rounded = {name: tensor.half() for name, tensor in stage_2().items()}
+    torch.save({"model": stage_1(rounded)}, tmp_path / "stage1.pt")
+    torch.save({"model": {name: tensor.float() for name, tensor in rounded.items()}}, tmp_path / "stage2.pt")
+    run("import-released", *files)
+    assert json.loads((out / "argus.json").read_text())["training"]["released"]["stage1_in_stage2"] == "equal"
+    assert checkpoint.load(out).autoencoder.decoder.out.bias.dtype == torch.float32
+
+
+def test_what_a_killed_import_left_is_named(files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / ".out.77.part").mkdir()
+    run("import-released", *files)
+    assert ".out.77.part belongs to an import that was killed or still runs" in capsys.readouterr().err
+
+
 def test_files_of_old_pytorch_are_read_too(files: list[str], out: Path, tmp_path: Path) -> None:
     for path in (tmp_path / "stage1.pt", tmp_path / "stage2.pt"):
         torch.save(torch.load(path, weights_only=False), path, _use_new_zipfile_serialization=False)
@@ -154,6 +169,7 @@ BAD_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no model": (lambda path: torch.save({"optimizer": {}, "it": 3}, path), r"under the key model \(it holds it, opt"),
     "empty model": (lambda path: torch.save({"model": {}}, path), "no state dict under the key model"),
+    "numbered": (lambda path: torch.save({0: torch.zeros(1)}, path), "no state dict under the key model"),
     "a tensor": (lambda path: torch.save(torch.zeros(3), path), "holds a Tensor instead of a dict"),
 }
 
