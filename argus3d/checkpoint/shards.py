@@ -72,8 +72,11 @@ def write_stage(
 
 
 def _save(state: dict[str, Tensor], path: Path) -> None:
+    path.touch()
+    mode = path.stat().st_mode  # safetensors makes its files readable by their owner only
     try:
         save_file(state, path)
+        path.chmod(mode)
     except SafetensorError as error:  # it hides the OSError of a full disk
         raise OSError(f"{path.name} could not be written: {error}") from error
 

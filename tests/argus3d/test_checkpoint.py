@@ -59,6 +59,10 @@ def test_saving_again_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None
         assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
 
 
+def test_who_may_read_the_json_may_read_the_weights(folder: Path) -> None:
+    assert len({path.stat().st_mode for path in folder.iterdir()}) == 1
+
+
 def test_a_missing_tensor_is_refused_by_name(folder: Path) -> None:
     rewrite(folder, lambda state: state.pop("bias_value"))
     with pytest.raises(UserError, match=r"1 tensors are missing \(the first: bias_value\)"):
