@@ -4,7 +4,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from argus3d import bench_commands as bench
 from argus3d import commands as generation
+from argus3d.checkpoint import commands as checkpoints
 from argus3d.data import commands as data
 from argus3d.errors import UserError
 from argus3d.train import commands as training
@@ -17,6 +19,8 @@ def parser() -> argparse.ArgumentParser:
     data.add_parser(commands)
     training.add_parser(commands)
     generation.add_parsers(commands)
+    checkpoints.add_parsers(commands)
+    bench.add_parser(commands)
     return top
 
 

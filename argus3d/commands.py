@@ -1,10 +1,12 @@
-"""`argus3d sample`, `argus3d reconstruct`, `argus3d info`."""
+"""`argus3d sample`, `argus3d reconstruct`."""
 
 import argparse
+import errno
 import json
 import shlex
 import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,14 @@ import torch
 from tqdm import tqdm
 
 from argus3d import checkpoint
+from argus3d.checkpoint.shards import DTYPES
 from argus3d.data.files import sha256_file
 from argus3d.data.prepared import PreparedData
 from argus3d.data.splits import read_part
-from argus3d.generator import ArgusGenerator, Request, SamplingConfig, requests, stream_seed
+from argus3d.errors import UserError
+from argus3d.generator import ArgusGenerator, Request, Sample, SamplingConfig, requests, stream_seed
 from argus3d.reconstruct import reconstruct
-from argus3d.samples import SampleFolder, read_tokens
+from argus3d.samples import FORMATS, SampleFolder, read_tokens
 
 
 def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -27,14 +31,17 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     sample = commands.add_parser("sample", help="generate shapes into a folder")
     sample.set_defaults(run=run_sample)
     _add_generator(sample)
-    what = sample.add_mutually_exclusive_group(required=True)
-    what.add_argument("--category", help="one class")
+    what = sample.add_mutually_exclusive_group()
+    what.add_argument("--category", help="one class; may be left out where the checkpoint has a single one")
     what.add_argument("--like", metavar="FILE/PART", help="as many of each class as this part of a split file holds")
-    sample.add_argument("--count", type=_positive, default=16, help="shapes of --category (default: 16)")
-    sample.add_argument("--batch-size", type=_positive, default=16)
-    sample.add_argument("--top-k", type=_positive, default=250)
-    sample.add_argument("--top-p", type=float)
-    sample.add_argument("--temperature", type=float, default=1.0)
+    sample.add_argument("--count", type=positive, default=16, help="shapes of --category (default: 16)")
+    sample.add_argument(
+        "--batch-size", type=batch_size, default=None, metavar="N|auto",
+        help="shapes whose tokens are written together; no shape depends on it (default: auto, as memory allows)",
+    )  # fmt: skip
+    sample.add_argument("--top-k", type=positive, help="draw from the likeliest (default: 250, or all if fewer)")
+    sample.add_argument("--top-p", type=float, help="draw from the likeliest that sum to this (default: off)")
+    sample.add_argument("--temperature", type=float, default=1.0, help="divides the logits (default: 1)")
     sample.add_argument("--greedy", action="store_true", help="the likeliest token at each step")
     sample.add_argument(
         "--scramble", type=Path, metavar="FOLDER",
@@ -48,25 +55,44 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     back.add_argument("--shapes", required=True, metavar="FILE/PART", help="a part of a split file")
     _add_data(back)
 
-    info = commands.add_parser("info", help="sizes, hashes and training of a checkpoint")
-    info.set_defaults(run=run_info)
-    info.add_argument("checkpoint", nargs="?", default="nano")
 
-
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """An argument that counts something."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} must be at least 1")
     return number
 
 
+def batch_size(text: str) -> int | None:
+    """A number of rows, or None for auto."""
+    if text == "auto":
+        return None
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is neither a number nor auto")
+    return positive(text)
+
+
 def _add_generator(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", default="nano", help="a shipped name or a folder (default: nano)")
     parser.add_argument("--out", type=Path, required=True, help="folder for meshes, pictures and the manifest")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--resolution", type=_positive, default=64, help="cells along a side (default: 64)")
+    parser.add_argument("--resolution", type=positive, help="cells along a side (default: the checkpoint's)")
     parser.add_argument("--threshold", type=float, help="occupancy probability (default: the checkpoint's)")
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--format", choices=FORMATS, default="ply", help="of the mesh files (default: ply)")
+    parser.add_argument("--device", type=device, default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
+    parser.add_argument("--dtype", choices=DTYPES, help="of the transformer (default: as stored)")
+
+
+def device(text: str) -> str:
+    """A device that torch knows and this machine has."""
+    try:
+        found = torch.device(text)
+    except RuntimeError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no device; say cpu, cuda or cuda:1") from error
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        raise argparse.ArgumentTypeError(f"torch sees {torch.cuda.device_count()} CUDA devices; {text} is not there")
+    return text
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -87,63 +113,134 @@ def _checkpoint_facts(name: str) -> dict[str, str]:
     return {"name": checkpoint.find(name).name, "sha256": sha256_file(checkpoint.find(name) / "argus.json")}
 
 
+def _generator(arguments: argparse.Namespace) -> ArgusGenerator:
+    """The checkpoint, with a word on stderr where its weights look untrained."""
+    dtype = DTYPES[arguments.dtype] if arguments.dtype else None
+    generator = ArgusGenerator.load(arguments.checkpoint, arguments.device, dtype)
+    for warning in checkpoint.warnings(generator.argus):
+        print(f"argus3d: warning: {warning}", file=sys.stderr)
+    return generator
+
+
 def run_sample(arguments: argparse.Namespace) -> None:
     """Generate shapes; finished ones of an interrupted run are kept."""
-    generator = ArgusGenerator.load(arguments.checkpoint, arguments.device)
+    generator = _generator(arguments)
+    top_k = arguments.top_k or min(250, generator.argus.config.transformer.vocabulary)
     config = SamplingConfig(
-        arguments.top_k, arguments.top_p, arguments.temperature, arguments.greedy,
-        arguments.resolution, arguments.threshold,
-    )  # fmt: skip
-    wanted = _requests(arguments)
-    for request in wanted:
-        generator.class_index(request.category)
+        top_k, arguments.top_p, arguments.temperature, arguments.greedy, arguments.resolution, arguments.threshold
+    )
+    wanted = _requests(arguments, generator)
+    generator.check(config, [request.category for request in wanted])
     facts = _checkpoint_facts(arguments.checkpoint)
-    settings = asdict(config) | {"seed": arguments.seed, "checkpoint": facts["sha256"]}
+    settings = asdict(config) | _common_settings(arguments, facts)
     if arguments.scramble:
         settings["scramble"] = sha256_file(arguments.scramble / "manifest.json")
-    folder = SampleFolder(arguments.out, settings)
+    folder = SampleFolder(arguments.out, settings, arguments.format)
     open_requests = [request for request in wanted if request.id not in folder]
-    if arguments.scramble:
-        tokens = _scrambled(read_tokens(arguments.scramble), open_requests, arguments.seed)
-        shapes = generator.shapes(open_requests, tokens, arguments.seed, config)
-    else:
-        shapes = generator.generate(open_requests, arguments.seed, config, arguments.batch_size)
-    for sample in tqdm(shapes, total=len(open_requests), desc="sample", unit="shape", disable=None):
-        folder.write(sample)
+    with _Bar("sample", len(open_requests)) as bar:
+        if arguments.scramble:
+            tokens = _scrambled(read_tokens(arguments.scramble), open_requests, arguments.seed)
+            bar.tokens(len(open_requests))
+            shapes = generator.shapes(open_requests, tokens, arguments.seed, config)
+        else:
+            shapes = generator.generate(open_requests, arguments.seed, config, arguments.batch_size, bar.tokens)
+        _write(folder, ((shape, {}) for shape in shapes), bar)
     _report(folder.finish([request.id for request in wanted], facts, _command()))
 
 
-def _requests(arguments: argparse.Namespace) -> list[Request]:
-    if arguments.category:
-        return requests(arguments.category, arguments.count)
-    data = PreparedData(arguments.root, arguments.source)
-    counts = Counter(shape.category for shape in data.select(_split_part(arguments.like)))
-    return [request for category in sorted(counts) for request in requests(category, counts[category])]
+def _common_settings(arguments: argparse.Namespace, facts: dict[str, str]) -> dict[str, Any]:
+    """What decides the shapes and their files, beside how tokens are drawn."""
+    return {
+        "seed": arguments.seed, "checkpoint": facts["sha256"], "format": arguments.format, "dtype": arguments.dtype,
+        "resolution": arguments.resolution, "threshold": arguments.threshold,
+    }  # fmt: skip
+
+
+def _write(folder: SampleFolder, results: Iterable[tuple[Sample, dict[str, Any]]], bar: "_Bar") -> None:
+    """Write shapes as they come. Raises: UserError when the disk is full; what was finished stays."""
+    try:
+        for sample, facts in results:
+            folder.write(sample, **facts)
+            bar.shape()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UserError(
+            f"no space left for {folder.folder}; its {folder.finished} finished shapes are whole. "
+            "Free some space and run the same command again: it goes on from there."
+        ) from error
+
+
+class _Bar:
+    """Progress over shapes: half of a shape is its tokens, half its mesh and files."""
+
+    def __init__(self, what: str, shapes: int) -> None:
+        self.left = shapes
+        form = "{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}"
+        self.bar = tqdm(total=shapes, desc=what, bar_format=form, disable=None)
+        self._say()
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.close()
+
+    def tokens(self, shapes: float) -> None:
+        """So many shapes' worth of tokens more are there."""
+        self.bar.update(shapes / 2)
+
+    def shape(self) -> None:
+        """One shape more is written."""
+        self.left -= 1
+        self._say()
+        self.bar.update(0.5)
+
+    def _say(self) -> None:
+        self.bar.set_postfix_str(f"{self.left} shapes left", refresh=False)
+
+
+def _requests(arguments: argparse.Namespace, generator: ArgusGenerator) -> list[Request]:
+    if arguments.like:
+        data = PreparedData(arguments.root, arguments.source)
+        counts = Counter(shape.category for shape in data.select(_split_part(arguments.like)))
+        return [request for category in sorted(counts) for request in requests(category, counts[category])]
+    if arguments.category is None and len(generator.categories) > 1:
+        raise UserError(
+            f"{generator.name} is guided by class and knows no shape without one; add --category, "
+            f"one of {', '.join(generator.categories)}."
+        )
+    return requests(arguments.category or generator.categories[0], arguments.count)
 
 
 def _scrambled(tokens: np.ndarray, wanted: list[Request], seed: int) -> torch.Tensor:
     """Tokens (B, T), each drawn from the column of `tokens` (S, T) at its position."""
-    rows = [
-        np.random.default_rng([stream_seed(seed, request.id), 0x5C4]).integers(len(tokens), size=tokens.shape[1])
-        for request in wanted
-    ]
-    return torch.from_numpy(np.stack([tokens[row, np.arange(tokens.shape[1])] for row in rows]))
+    length = tokens.shape[1]
+    streams = [np.random.default_rng([stream_seed(seed, request.id), 0x5C4]) for request in wanted]
+    grids = [tokens[stream.integers(len(tokens), size=length), np.arange(length)] for stream in streams]
+    return torch.from_numpy(np.array(grids, np.int64).reshape(-1, length))
 
 
 def run_reconstruct(arguments: argparse.Namespace) -> None:
     """Reconstruct prepared shapes, with the IoU of each in the manifest."""
-    generator = ArgusGenerator.load(arguments.checkpoint, arguments.device)
+    generator = _generator(arguments)
     config = SamplingConfig(resolution=arguments.resolution, threshold=arguments.threshold)
+    generator.check(config, [])
     facts = _checkpoint_facts(arguments.checkpoint)
-    settings = {"seed": arguments.seed, "resolution": arguments.resolution, "threshold": arguments.threshold}
-    folder = SampleFolder(arguments.out, settings | {"checkpoint": facts["sha256"], "kind": "reconstruction"})
+    settings = _common_settings(arguments, facts) | {"kind": "reconstruction"}
+    folder = SampleFolder(arguments.out, settings, arguments.format)
     shapes = PreparedData(arguments.root, arguments.source).select(_split_part(arguments.shapes))
     todo = [shape for shape in shapes if shape.id not in folder]
     by_id = {shape.id: shape.record for shape in shapes}
-    results = reconstruct(generator, todo, arguments.seed, config)
-    for sample, ious in tqdm(results, total=len(todo), desc="reconstruct", unit="shape", disable=None):
-        record = by_id[sample.id]
-        folder.write(sample, source=record["source"], solidity=record["solidity"], **ious)
+
+    def results() -> Iterator[tuple[Sample, dict[str, Any]]]:
+        for sample, ious in reconstruct(generator, todo, arguments.seed, config):
+            record = by_id[sample.id]
+            bar.tokens(1)
+            yield sample, {"source": record["source"], "solidity": record["solidity"]} | ious
+
+    with _Bar("reconstruct", len(todo)) as bar:
+        _write(folder, results(), bar)
     _report(folder.finish([shape.id for shape in shapes], facts, _command()))
 
 
@@ -152,15 +249,3 @@ def _report(manifest: dict[str, Any]) -> None:
     empty = sum(sample["empty"] for sample in samples)
     print(f"{len(samples)} shapes, {empty} of them empty", file=sys.stderr)
     print(json.dumps({"shapes": len(samples), "empty": empty, "checkpoint": manifest["checkpoint"]}))
-
-
-def run_info(arguments: argparse.Namespace) -> None:
-    """Print what a checkpoint is."""
-    folder = checkpoint.find(arguments.checkpoint)
-    argus = checkpoint.load(folder)
-    sizes = {
-        stage: sum(parameter.numel() for parameter in getattr(argus, stage).parameters())
-        for stage in ("autoencoder", "transformer")
-    }
-    about = json.loads((folder / "argus.json").read_text())
-    print(json.dumps(about | {"parameters": sizes}, indent=1, sort_keys=True))

@@ -11,10 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from argus3d import checkpoint
+from argus3d import checkpoint, memory
+from argus3d.checkpoint.shards import DTYPES
+from argus3d.checkpoint.store import About
 from argus3d.errors import UserError
-from argus3d.meshing import mesh_of_planes
-from argus3d.sampler import sample_tokens
+from argus3d.meshing import check_resolution, logit, meshes_of_tokens
+from argus3d.sampler import Draw, Progress, Sampler
 
 
 @dataclass(frozen=True)
@@ -67,14 +69,18 @@ def stream_seed(seed: int, sample_id: str) -> int:
 
 @dataclass(frozen=True)
 class SamplingConfig:
-    """How tokens are drawn and meshes cut; `threshold` None is the checkpoint's own."""
+    """How tokens are drawn and meshes cut; `resolution` and `threshold` None are the checkpoint's own."""
 
     top_k: int | None = 250
     top_p: float | None = None
     temperature: float = 1.0
     greedy: bool = False
-    resolution: int = 64
+    resolution: int | None = None
     threshold: float | None = None
+
+    @property
+    def draw(self) -> Draw:
+        return Draw(self.top_k, self.top_p, self.temperature, self.greedy)
 
 
 class ArgusGenerator:
@@ -82,51 +88,80 @@ class ArgusGenerator:
 
     def __init__(self, argus: checkpoint.Argus, name: str = "argus") -> None:
         self.argus, self.name = argus, name
+        self._sampler: Sampler | None = None
 
     @classmethod
-    def load(cls, name: str, device: str = "cpu") -> Self:
-        """A shipped checkpoint such as "nano", or a folder. Raises: UserError when it is not there or not whole."""
+    def load(cls, name: str, device: str = "cpu", dtype: torch.dtype | None = None) -> Self:
+        """A shipped checkpoint such as "nano", or a folder; `dtype` of the transformer, None for as stored.
+
+        Raises: UserError when it is not there, not whole, or does not fit in memory.
+        """
         folder = checkpoint.find(name)
-        return cls(checkpoint.load(folder, device), folder.name)
+        about = About.read(folder)
+        memory.require_weights(about.config, dtype or DTYPES[about.dtype], torch.device(device), folder.name)
+        return cls(checkpoint.load(folder, device, dtype), folder.name)
 
     @property
     def categories(self) -> tuple[str, ...]:
         return self.argus.categories
 
     def sample(
-        self, category: str, count: int, seed: int = 0, config: SamplingConfig | None = None, batch_size: int = 16
-    ) -> list[Sample]:
+        self, category: str, count: int, seed: int = 0, config: SamplingConfig | None = None,
+        batch_size: int | None = None,
+    ) -> list[Sample]:  # fmt: skip
         """`count` shapes of a class. Raises: UserError for a class that the checkpoint does not know."""
         return list(self.generate(requests(category, count), seed, config, batch_size))
 
     def generate(
-        self, wanted: Sequence[Request], seed: int = 0, config: SamplingConfig | None = None, batch_size: int = 16
-    ) -> Iterator[Sample]:
-        """The requested shapes in order, each as soon as its batch is done."""
+        self, wanted: Sequence[Request], seed: int = 0, config: SamplingConfig | None = None,
+        batch_size: int | None = None, progress: Progress | None = None,
+    ) -> Iterator[Sample]:  # fmt: skip
+        """The requested shapes in order, each as soon as its batch is done.
+
+        batch_size : shapes whose tokens are written together, None for as many as memory allows; no shape depends on it
+        progress : told how many shapes' worth of tokens are done since it was last told
+
+        Raises: UserError for a class that the checkpoint does not know, or a batch that does not fit in memory.
+        """
         config = config or SamplingConfig()
-        classes = [self.class_index(request.category) for request in wanted]
-        for start in range(0, len(wanted), batch_size):
-            batch = wanted[start : start + batch_size]
-            tokens = self.tokens(classes[start : start + batch_size], [stream_seed(seed, r.id) for r in batch], config)
+        classes = self.check(config, [request.category for request in wanted])
+        weight = self.argus.transformer.value_start
+        rows = memory.batch_size(self.argus.config.transformer, weight.dtype, weight.device, batch_size)
+        for start in range(0, len(wanted), rows):
+            batch = wanted[start : start + rows]
+            seeds = [stream_seed(seed, request.id) for request in batch]
+            tokens = self.tokens(classes[start : start + rows], seeds, config, progress)
             yield from self.shapes(batch, tokens, seed, config)
 
-    def tokens(self, classes: Sequence[int], seeds: Sequence[int], config: SamplingConfig) -> Tensor:
+    def tokens(
+        self, classes: Sequence[int], seeds: Sequence[int], config: SamplingConfig, progress: Progress | None = None
+    ) -> Tensor:
         """Token grids (B, T) of classes and stream seeds."""
-        condition = torch.tensor(classes, device=self._device)
-        return sample_tokens(
-            self.argus.transformer, condition, seeds=seeds, top_k=config.top_k, top_p=config.top_p,
-            temperature=config.temperature, greedy=config.greedy,
-        )  # fmt: skip
+        if self._sampler is None or self._sampler.draw != config.draw:
+            self._sampler = Sampler(self.argus.transformer, config.draw)
+        return self._sampler.tokens(torch.tensor(classes), seeds, progress=progress)
 
     def shapes(self, wanted: Sequence[Request], tokens: Tensor, seed: int, config: SamplingConfig) -> Iterator[Sample]:
-        """Meshes of token grids (B, T), one by one."""
-        threshold = self.argus.threshold if config.threshold is None else config.threshold
-        for request, row in zip(wanted, tokens, strict=True):
-            # One shape at a time: the same planes whatever the batch, and memory for one.
-            with torch.no_grad():
-                planes = self.argus.autoencoder.decode(row[None])[0]
-            mesh = mesh_of_planes(self.argus.autoencoder, planes, config.resolution, threshold)
-            yield Sample(request.id, request.category, seed, row.cpu().numpy(), mesh.vertices, mesh.faces)
+        """Meshes of token grids (B, T), in order."""
+        meshes = meshes_of_tokens(self.argus.autoencoder, tokens, *self._surface(config))
+        for request, row, mesh in zip(wanted, tokens.cpu().numpy(), meshes, strict=True):
+            yield Sample(request.id, request.category, seed, row, mesh.vertices, mesh.faces)
+
+    def check(self, config: SamplingConfig, categories: Sequence[str]) -> list[int]:
+        """The indices of class names, once all settings were found to be possible.
+
+        Raises: UserError for what is not, before anything costly begins.
+        """
+        config.draw.check(self.argus.config.transformer.vocabulary)
+        resolution, threshold = self._surface(config)
+        check_resolution(resolution)
+        logit(threshold)
+        return [self.class_index(category) for category in categories]
+
+    def _surface(self, config: SamplingConfig) -> tuple[int, float]:
+        """Resolution and threshold of meshes."""
+        resolution = self.argus.resolution if config.resolution is None else config.resolution
+        return resolution, self.argus.threshold if config.threshold is None else config.threshold
 
     def class_index(self, category: str) -> int:
         """Index of a class name. Raises: UserError with near names for one that the checkpoint does not know."""
@@ -136,5 +171,6 @@ class ArgusGenerator:
         return self.categories.index(category)
 
     @property
-    def _device(self) -> torch.device:
+    def device(self) -> torch.device:
+        """Where both stages stand."""
         return self.argus.transformer.value_start.device

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from argus3d.data.prepare import item_rng
 from argus3d.data.prepared import PreparedShape
+from argus3d.data.streams import item_rng
 from argus3d.generator import ArgusGenerator, Request, Sample, SamplingConfig
 
 ENCODER_POINTS = 2048  # as many as nano was trained with
@@ -19,17 +19,19 @@ def reconstruct(
     """Each shape as the autoencoder gives it back, and its IoU on the stored uniform and near-surface queries."""
     autoencoder = generator.argus.autoencoder
     threshold = generator.argus.threshold if config.threshold is None else config.threshold
+    device = generator.device
     for shape in shapes:
         cloud = shape.cloud()
         chosen = item_rng(seed, shape.id).choice(len(cloud), ENCODER_POINTS, replace=False)
         with torch.no_grad():
-            tokens = autoencoder.encode(torch.from_numpy(cloud[chosen].astype(np.float32))[None])
+            tokens = autoencoder.encode(torch.from_numpy(cloud[chosen].astype(np.float32))[None].to(device))
             planes = autoencoder.decode(tokens)
             ious = {}
             for kind, name in (("uniform", "iou"), ("near", "iou_near")):
                 queries, inside = shape.occupancy(kind)
-                logits = autoencoder.occupancy(planes, torch.from_numpy(queries.astype(np.float32))[None])[0]
-                ious[name] = round(iou(torch.sigmoid(logits).numpy() >= threshold, inside), 6)
+                places = torch.from_numpy(queries.astype(np.float32))[None].to(device)
+                probability = autoencoder.occupancy(planes, places)[0].sigmoid().cpu().numpy()
+                ious[name] = round(iou(probability >= threshold, inside), 6)
         request = Request(shape.id, shape.category)
         yield next(generator.shapes([request], tokens, seed, config)), ious
 

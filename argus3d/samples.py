@@ -14,16 +14,20 @@ from argus3d.errors import UserError
 from argus3d.generator import Sample
 from argus3d.render import render_png
 
+FORMATS = ("ply", "obj", "glb", "stl", "off")
+
 
 @dataclass
 class SampleFolder:
     """Collects shapes one by one; what an interrupted run left is taken up again when the settings are the same.
 
     settings : everything that decides the shapes; kept in `settings.json`
+    format : of the mesh files, one of `FORMATS`
     """
 
     folder: Path
     settings: dict[str, Any]
+    format: str = "ply"
     _records: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -36,14 +40,19 @@ class SampleFolder:
     def __contains__(self, sample_id: str) -> bool:
         return sample_id in self._records
 
+    @property
+    def finished(self) -> int:
+        """Shapes that are whole."""
+        return len(self._records)
+
     def write(self, sample: Sample, **facts: Any) -> None:
         """Write the mesh, the picture, the tokens and, last, the record of one shape."""
         if not self._records:  # not before: settings that turn out to be impossible leave no folder behind
             write_json(self.folder / "settings.json", self.settings)
         file = None
         if not sample.empty:
-            file = f"meshes/{sample.id}.ply"
-            write_atomically(self.folder / file, ply_bytes(sample.vertices, sample.faces))
+            file = f"meshes/{sample.id}.{self.format}"
+            write_atomically(self.folder / file, mesh_bytes(sample.vertices, sample.faces, self.format))
             picture = render_png(sample.vertices, sample.faces)
             write_atomically(self.folder / "pictures" / f"{sample.id}.png", picture)
         with beside(self.folder / "tokens" / f"{sample.id}.npy") as scratch:
@@ -67,11 +76,11 @@ class SampleFolder:
         return manifest
 
 
-def ply_bytes(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> bytes:
-    """A binary PLY file of a mesh, vertices and faces as they are."""
-    content = trimesh.Trimesh(vertices, faces, process=False).export(file_type="ply")
-    assert isinstance(content, bytes)
-    return content
+def mesh_bytes(vertices: NDArray[np.float32], faces: NDArray[np.int32], file_type: str) -> bytes:
+    """The file of a mesh in one of `FORMATS`, vertices and faces as they are."""
+    content = trimesh.Trimesh(vertices, faces, process=False).export(file_type=file_type)
+    assert isinstance(content, bytes | str)  # the formats that are one file
+    return content.encode() if isinstance(content, str) else content
 
 
 def read_tokens(folder: Path) -> NDArray[np.int64]:

@@ -1,114 +1,102 @@
-"""Sampling with nano: tokens with and without a cache, meshes coarse to fine and dense, shapes a second.
+"""Tokens with a cache against computing everything again, as the released code does, and how fast nano samples.
 
-    python benchmarks/sampling.py --out reports/results/bench-sampling.json
+    python -m benchmarks.sampling --out reports/results/bench-sampling.json
+
+The two ways run in turn in one process, on the same weights, and must give the same tokens.
 """
 
 import argparse
 import json
-import os
-import platform
+import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from torch import Tensor
 
+from argus3d.bench import conditions, measure_sampling
+from argus3d.config import TransformerConfig
 from argus3d.data.files import write_json
 from argus3d.generator import ArgusGenerator, SamplingConfig
-from argus3d.meshing import dense_occupancy, extract_mesh, mesh_of_planes
 from argus3d.model.transformer import ShapeTransformer
 from argus3d.sampler import sample_tokens
+from tests.reference import released_sampler
 
-BATCH = 16
+# The sizes of the golden vectors: 1,024 tokens at a small width.
+SMALL = TransformerConfig(64, 3, 4, 64, 1024, 55, 1024)
 
 
-def seconds(work: Callable[[], Any], repeats: int) -> list[float]:
-    """Wall-clock seconds of each of `repeats` calls, after one that does not count."""
-    work()
+def small_transformer() -> ShapeTransformer:
+    """Weights large enough that tokens matter."""
+    torch.manual_seed(0)
+    transformer = ShapeTransformer(SMALL).eval()
+    for parameter in transformer.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return transformer
+
+
+def timed(work: Callable[[], Tensor]) -> tuple[float, Tensor]:
+    """Seconds of one call, and what it gave."""
+    start = time.perf_counter()
+    found = work()
+    return time.perf_counter() - start, found
+
+
+def against_released(transformer: ShapeTransformer, rows: int, repeats: int) -> dict[str, Any]:
+    """Greedy tokens both ways, in turn. Raises: RuntimeError when they differ."""
+    condition = torch.arange(rows) % transformer.config.classes
+    sample_tokens(transformer, condition, seeds=range(rows), greedy=True)
+    ours, released = [], []
+    for _ in range(repeats):
+        seconds, tokens = timed(lambda: released_sampler.sample(transformer, condition, 1, greedy=True))
+        released.append(seconds)
+        seconds, cached = timed(lambda: sample_tokens(transformer, condition, seeds=range(rows), greedy=True))
+        ours.append(seconds)
+        if not torch.equal(tokens, cached):
+            raise RuntimeError("the two ways gave other tokens")
+    ratios = [theirs / mine for theirs, mine in zip(released, ours, strict=True)]
+    return {
+        "batch_size": rows,
+        "tokens": transformer.config.tokens,
+        "seconds": [round(one, 4) for one in ours],
+        "seconds_released_way": [round(one, 3) for one in released],
+        "ratio": round(statistics.median(ratios), 1),
+        "ratios": [round(one, 1) for one in ratios],
+        "same_tokens": True,
+    }
+
+
+def class_to_mesh(generator: ArgusGenerator, count: int, repeats: int) -> dict[str, Any]:
+    """Shapes a second from a class name to a mesh of 64 cells."""
+    config = SamplingConfig(resolution=64)
+    generator.sample("chair", count, config=config)
     taken = []
     for _ in range(repeats):
         start = time.perf_counter()
-        work()
+        generator.sample("chair", count, config=config)
         taken.append(time.perf_counter() - start)
-    return taken
-
-
-@torch.no_grad()
-def tokens_without_cache(transformer: ShapeTransformer, condition: torch.Tensor) -> torch.Tensor:
-    """Greedy tokens as the released code makes them: the whole sequence computed again at every step."""
-    tokens = torch.zeros((len(condition), transformer.config.tokens), dtype=torch.int64)
-    for step in range(tokens.shape[1]):
-        tokens[:, step] = transformer(tokens[:, : step + 1], condition)[:, -1].argmax(1)
-    return tokens
-
-
-def row(name: str, shapes: int, taken: list[float]) -> dict[str, Any]:
-    """One line of the report: median, spread and rate."""
-    median = float(np.median(taken))
-    return {
-        "what": name,
-        "shapes": shapes,
-        "seconds": round(median, 4),
-        "fastest": round(min(taken), 4),
-        "slowest": round(max(taken), 4),
-        "shapes_per_second": round(shapes / median, 3),
-    }
+    return {"shapes": count, "seconds": taken, "shapes_per_second": round(count / statistics.median(taken), 2)}
 
 
 def main() -> None:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    generator = ArgusGenerator.load("nano")
-    argus, config = generator.argus, SamplingConfig()
-    condition = torch.arange(BATCH) % len(generator.categories)
-    seeds = list(range(BATCH))
-    tokens = sample_tokens(argus.transformer, condition, seeds=seeds)
-    with torch.no_grad():
-        planes = [argus.autoencoder.decode(grid[None])[0] for grid in tokens]
-
-    def meshes(resolution: int) -> Callable[[], Any]:
-        return lambda: [mesh_of_planes(argus.autoencoder, one, resolution, argus.threshold) for one in planes]
-
-    def dense(resolution: int) -> Callable[[], Any]:
-        def work() -> None:
-            for one in planes:
-                extract_mesh(dense_occupancy(argus.autoencoder, one, resolution).numpy(), argus.threshold)
-
-        return work
-
-    rows = [
-        row("tokens", BATCH, seconds(lambda: generator.tokens(condition.tolist(), seeds, config), 5)),
-        row("tokens, no cache", BATCH, seconds(lambda: tokens_without_cache(argus.transformer, condition), 1)),
-        row("planes to mesh, 64 cells", BATCH, seconds(meshes(64), 3)),
-        row("planes to mesh, 64 cells, dense", BATCH, seconds(dense(64), 3)),
-        row("planes to mesh, 128 cells", BATCH, seconds(meshes(128), 1)),
-        row("planes to mesh, 128 cells, dense", BATCH, seconds(dense(128), 1)),
-        row("class to mesh, 64 cells", BATCH, seconds(lambda: generator.sample("chair", BATCH), 3)),
-    ]
-    rate = {entry["what"]: entry["shapes_per_second"] for entry in rows}
+    nano = ArgusGenerator.load("nano")
     report = {
-        "rows": rows,
-        "ratios": {
-            "cache against none": round(rate["tokens"] / rate["tokens, no cache"], 2),
-            "coarse to fine against dense, 64": round(
-                rate["planes to mesh, 64 cells"] / rate["planes to mesh, 64 cells, dense"], 2
-            ),
-            "coarse to fine against dense, 128": round(
-                rate["planes to mesh, 128 cells"] / rate["planes to mesh, 128 cells, dense"], 2
-            ),
+        "cached_against_released_way": {
+            "small width, 1,024 tokens": against_released(small_transformer(), 1, 3),
+            "nano, 400 tokens": against_released(nano.argus.transformer, 16, 1),
         },
-        "conditions": {
-            "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-            "load": os.getloadavg()[0],
-            "processor": platform.machine(),
-            "torch": torch.__version__,
-            "python": platform.python_version(),
+        "nano": {
+            "batch 1": measure_sampling("nano", nano.argus.transformer, 1, 3),
+            "batch 16": measure_sampling("nano", nano.argus.transformer, 16, 5),
+            "class to mesh": class_to_mesh(nano, 16, 3),
         },
+        "conditions": conditions(torch.device("cpu")),
     }
     write_json(arguments.out, report)
     print(json.dumps(report, indent=1))

@@ -49,7 +49,7 @@ def test_weights_that_do_not_fit_are_refused_with_what_does(monkeypatch: pytest.
     monkeypatch.setattr(memory, "free_bytes", lambda device: 10 * 10**9)
     with pytest.raises(UserError, match=r"argus needs 15.2 GB on cpu in float32 and 10.0 GB are free, 5.2 GB too few"):
         memory.require_weights(HUGE, torch.float32, CPU, "argus")
-    with pytest.raises(UserError, match="--dtype bfloat16 needs 7.9 GB"):
+    with pytest.raises(UserError, match=r"--dtype bfloat16 needs 7\.9 GB"):
         memory.require_weights(HUGE, torch.float32, CPU, "argus")
     memory.require_weights(HUGE, torch.bfloat16, CPU, "argus")
     monkeypatch.setattr(memory, "free_bytes", lambda device: 10**9)
@@ -65,7 +65,7 @@ def test_the_batch_follows_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"6 shapes at a time need 2.6 GB .* more than is free; --batch-size 5 fits"):
         memory.batch_size(HUGE.transformer, torch.bfloat16, CPU, 6)
     monkeypatch.setattr(memory, "free_bytes", lambda device: memory.RESERVE + row // 2)
-    with pytest.raises(UserError, match="1 shapes at a time need .* free some memory"):
+    with pytest.raises(UserError, match=r"1 shapes at a time need .* free some memory"):
         memory.batch_size(HUGE.transformer, torch.bfloat16, CPU, None)
     monkeypatch.setattr(memory, "free_bytes", lambda device: 10**15)
     assert memory.batch_size(HUGE.transformer, torch.bfloat16, CPU, None) == 16

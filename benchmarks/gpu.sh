@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Everything that waits for a GPU, in one command: bash benchmarks/gpu.sh [OUT.json]
+# On a machine with CUDA and a CUDA build of torch: the golden vectors, then the table of targets. Needs 40 GB on the card.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${PYTHON:-$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)}
+"$python" -m tests.golden tests/data/golden_stage1.npz tests/data/golden_stage2.npz
+exec "$python" -m benchmarks.gpu --out "${1:-reports/results/bench-gpu.json}"
