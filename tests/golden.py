@@ -180,9 +180,10 @@ def _decoded(model: ShapeAutoencoder, full: ShapeAutoencoder, against: _Against)
 def _meshed(model: ShapeAutoencoder, against: _Against, about: dict[str, Any]) -> Iterator[Comparison]:
     generation, threshold = about["generation"], about["test_threshold"]
     planes = model.decode(torch.from_numpy(against.arrays["out/indices"])[:1])[0]
-    grid = reference.adaptive_grid(
-        lambda queries: model.occupancy(planes[None], queries[None])[0],
-        generation["resolution_0"], generation["upsampling_steps"], threshold, 1 + model.config.padding,
+    iso = float(np.log(threshold) - np.log(1 - threshold))
+    grid, _ = reference.adaptive_occupancy(
+        lambda points: reference.point_logits(model, planes, points),
+        iso, generation["resolution_0"], generation["upsampling_steps"],
     )  # fmt: skip
     yield against("out/mesh_value_grid", grid)
     # From the reference's own grid, so that the last digits of the network do not move vertices.
