@@ -50,10 +50,11 @@ class Comparison:
 
 def check(stage1: Path, stage2: Path) -> list[Comparison]:
     """Compare all arrays of a pair of files."""
-    return [*_check_file(stage1, _stage1), *_check_file(stage2, _stage2)]
+    return [*check_file(stage1, compare_stage1), *check_file(stage2, compare_stage2)]
 
 
-def _check_file(file: Path, compare: Callable[[Any], Iterator[Comparison]]) -> list[Comparison]:
+def check_file(file: Path, compare: Callable[[Any], Iterator[Comparison]]) -> list[Comparison]:
+    """Compare all arrays of one file by `compare_stage1` or `compare_stage2`."""
     with np.load(file, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive}
     found = list(compare(arrays))
@@ -112,7 +113,7 @@ class _Against:
 # --- stage 1 ---------------------------------------------------------------------------------------------------------
 
 
-def _stage1(arrays: Any) -> Iterator[Comparison]:
+def compare_stage1(arrays: Any) -> Iterator[Comparison]:
     config, about = _config(arrays)
     against, state = _Against(arrays), _state(arrays)
     model = _autoencoder(state, _at(config, about["params"]["R"]))
@@ -206,7 +207,7 @@ def _set_distance(found: NDArray[np.float32], wanted: NDArray[np.float64]) -> fl
 # --- stage 2 ---------------------------------------------------------------------------------------------------------
 
 
-def _stage2(arrays: Any) -> Iterator[Comparison]:
+def compare_stage2(arrays: Any) -> Iterator[Comparison]:
     config, about = _config(arrays)
     transformer = from_released(_state(arrays), config).transformer
     assert transformer is not None
