@@ -19,10 +19,6 @@ from numpy.typing import NDArray
 
 from argus3d.meshing.field import OccupancyField
 
-# A block or half is looked into when a corner comes within this many logits of the threshold: a plate that slips
-# between coarse samples still raises them.
-BLOCK_MARGIN = 5.0
-HALF_MARGIN = 1.0
 _BATCH = 2**16  # halves refined at once
 
 _UNTOUCHED, _NEW, _DONE = 0, 1, 2
@@ -49,6 +45,7 @@ class Refinement:
         self._known = np.zeros((halves + 1,) * 3, np.bool_)  # corners of halves that are evaluated
         self._halves = np.zeros((halves,) * 3, np.uint8)
         self._blocks = np.zeros((-(-halves // 2),) * 3, np.uint8)
+        self._half_margins: NDArray[np.floating] = np.empty((0, 0, 0))  # one a coarse cell, be that a block or a half
 
     def run(self) -> NDArray[np.float32]:
         """The grid's logits, (n, n, n)."""
@@ -56,40 +53,57 @@ class Refinement:
         fresh = np.empty(0, np.int64)
         while len(fresh) or (self._blocks == _NEW).any():
             fresh = np.union1d(fresh, self._open_blocks())
-            refined = [self._refine(fresh[start : start + _BATCH]) for start in range(0, len(fresh), _BATCH)]
-            fresh = np.concatenate(
-                [_close(self.values, self._halves, self._blocks, some, self._iso) for some in refined]
-            )
+            for start in range(0, len(fresh), _BATCH):
+                self._refine(fresh[start : start + _BATCH])
+            fresh = _close(self.values, self._halves, self._blocks, fresh, self._iso)
         if self._step == 4:
             _settle(self.values, self._halves, self._blocks)
         return self.values
 
     def _sample_coarsely(self) -> None:
+        """Evaluate the coarse lattice, take margins from it and mark the blocks to open."""
         n = len(self.values)
         line = np.minimum(np.arange(0, n - 1 + self._step, self._step), n - 1)
         index = (line[:, None, None] * n + line[:, None]) * n + line
         coarse = self._evaluate(index.ravel()).reshape(index.shape)
         _spread(coarse, self._step, self.values)
+        # A plate that slips between two samples raises both: from the nearer one on, the logit would have to change by
+        # no more than half of what it changes from sample to sample beside it.
+        margins = _change_nearby(coarse) / 2
+        self._half_margins = margins * (2 / self._step)
         self._known[np.ix_(*(-(-line // 2),) * 3)] = True
         if self._step == 2:
             self._blocks[:] = _NEW
         else:
-            _choose_blocks(self.values, self._blocks, self._iso, BLOCK_MARGIN)
+            _choose_blocks(self.values, self._blocks, self._iso, margins)
 
     def _open_blocks(self) -> NDArray[np.int64]:
         """Evaluate the corners of halves in new blocks; the halves to refine."""
         blocks = np.flatnonzero(self._blocks == _NEW)
         self._store(_unknown_corners(self._known, blocks, len(self.values)))
-        return _choose_halves(self.values, self._halves, self._blocks, blocks, self._iso, HALF_MARGIN)
+        return _choose_halves(self.values, self._halves, self._blocks, blocks, self._iso, self._half_margins)
 
-    def _refine(self, halves: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _refine(self, halves: NDArray[np.int64]) -> None:
         self._store(_missing_samples(self._halves, halves, len(self.values)))
         self._halves.ravel()[halves] = _DONE
-        return halves
 
     def _store(self, index: NDArray[np.int64]) -> None:
         if len(index):
             self.values.ravel()[index] = self._evaluate(index)
+
+
+def _change_nearby(coarse: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of each cell of a lattice (m + 1)^3, the largest change along edges that touch it: (m, m, m)."""
+    change = np.zeros_like(coarse)
+    for axis in range(3):
+        steps = np.abs(np.diff(coarse, axis=axis))
+        along = np.moveaxis(change, axis, 0)
+        for side in (along[1:], along[:-1]):
+            np.maximum(side, np.moveaxis(steps, axis, 0), out=side)
+    for axis in range(3):
+        along = np.moveaxis(change, axis, 0)
+        change = np.moveaxis(np.maximum(along[1:], along[:-1]), 0, axis)
+    return np.ascontiguousarray(change)
 
 
 @njit(cache=True, nogil=True)
@@ -120,13 +134,13 @@ def _wanted(values, i, j, k, step, iso, margin):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _choose_blocks(values, blocks, iso, margin):  # type: ignore[no-untyped-def]
+def _choose_blocks(values, blocks, iso, margins):  # type: ignore[no-untyped-def]
     """Mark the blocks that are to be opened."""
     m = len(blocks)
     for i in range(m):
         for j in range(m):
             for k in range(m):
-                if _wanted(values, 4 * i, 4 * j, 4 * k, 4, iso, margin):
+                if _wanted(values, 4 * i, 4 * j, 4 * k, 4, iso, margins[i, j, k]):
                     blocks[i, j, k] = _NEW
 
 
@@ -149,26 +163,34 @@ def _unknown_corners(known, blocks, n):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _on_crossed_edge(values, i, j, k, iso):  # type: ignore[no-untyped-def]
-    """Whether a half lies along an edge of its block whose ends have different signs."""
-    n = len(values)
-    half, own, other = (i, j, k), np.empty(3, np.int64), np.empty(3, np.int64)
+def _on_crossed_edge(values, half, iso):  # type: ignore[no-untyped-def]
+    """Whether a half (i, j, k) lies along an edge of its block whose ends have different signs."""
+    last = len(values) - 1
+    ends = np.empty((3, 2), np.int64)  # of the block along each axis
     for axis in range(3):
-        start = half[axis] // 2 * 4
-        end = min(start + 4, n - 1)
-        upper = half[axis] % 2 == 1
-        own[axis], other[axis] = (end, start) if upper else (start, end)
-    inside = values[own[0], own[1], own[2]] > iso
-    return (
-        (values[other[0], own[1], own[2]] > iso) != inside
-        or (values[own[0], other[1], own[2]] > iso) != inside
-        or (values[own[0], own[1], other[2]] > iso) != inside
-    )
+        ends[axis, 0] = half[axis] // 2 * 4
+        ends[axis, 1] = min(ends[axis, 0] + 4, last)
+    for corner in range(8):
+        bits = (corner & 1, corner >> 1 & 1, corner >> 2)
+        at, across, touched = np.empty(3, np.int64), np.empty(3, np.int64), True
+        for axis in range(3):
+            at[axis], across[axis] = ends[axis, bits[axis]], ends[axis, 1 - bits[axis]]
+            touched &= 2 * half[axis] <= at[axis] <= 2 * half[axis] + 2
+        if not touched:
+            continue
+        inside = values[at[0], at[1], at[2]] > iso
+        if (
+            (values[across[0], at[1], at[2]] > iso) != inside
+            or (values[at[0], across[1], at[2]] > iso) != inside
+            or (values[at[0], at[1], across[2]] > iso) != inside
+        ):
+            return True
+    return False
 
 
 @njit(cache=True, nogil=True)
-def _choose_halves(values, halves, blocks, opened, iso, margin):  # type: ignore[no-untyped-def]
-    """Halves of the opened blocks that are to be refined and were not yet; marks both."""
+def _choose_halves(values, halves, blocks, opened, iso, margins):  # type: ignore[no-untyped-def]
+    """Halves of the opened blocks that are to be refined and were not yet; marks both. A margin a half or a block."""
     m, side = len(halves), len(blocks)
     chosen, found = np.empty(8 * len(opened), np.int64), 0
     for block in opened:
@@ -179,7 +201,8 @@ def _choose_halves(values, halves, blocks, opened, iso, margin):  # type: ignore
                 for k in range(2 * z, min(2 * z + 2, m)):
                     if halves[i, j, k] != _UNTOUCHED:
                         continue
-                    if _wanted(values, 2 * i, 2 * j, 2 * k, 2, iso, margin) or _on_crossed_edge(values, i, j, k, iso):
+                    margin = margins[i, j, k] if len(margins) == m else margins[x, y, z]
+                    if _wanted(values, 2 * i, 2 * j, 2 * k, 2, iso, margin) or _on_crossed_edge(values, (i, j, k), iso):
                         halves[i, j, k] = _NEW
                         chosen[found] = (i * m + j) * m + k
                         found += 1

@@ -1,95 +1,171 @@
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
 import torch
-import trimesh
-from torch.nn import functional as F
+from scipy.spatial import KDTree
 
 from argus3d.errors import UserError
-from argus3d.meshing import PlaneGrid, dense_occupancy, extract_mesh, grid_indices, occupancy_grid
+from argus3d.meshing import (
+    check_resolution,
+    dense_occupancy,
+    extract_mesh,
+    logit,
+    mesh_of_planes,
+    meshes_of_tokens,
+    occupancy_grid,
+    shapes,
+)
 from argus3d.model.autoencoder import ShapeAutoencoder
+from tests.argus3d.fields import ball, gyroid, pass_through
 from tests.argus3d.sizes import AUTOENCODER
+from tests.reference.meshing import adaptive_occupancy, point_logits, released_mesh
 
-
-def field(cells: int, radius: float = 0.4) -> np.ndarray:
-    line = 1.1 * (np.arange(cells + 1) / cells - 0.5)
-    x, y, z = np.meshgrid(line, line, line, indexing="ij")
-    return (60 * (radius - np.sqrt(x**2 + y**2 + z**2))).astype(np.float32)
-
-
-def as_trimesh(values: np.ndarray, threshold: float = 0.5) -> trimesh.Trimesh:
-    mesh = extract_mesh(values, threshold)
-    return trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
-
-
-def test_a_ball_comes_back_closed_outward_and_in_place() -> None:
-    mesh = as_trimesh(field(40))
-    assert mesh.is_watertight and mesh.volume > 0
-    np.testing.assert_allclose(np.linalg.norm(mesh.vertices, axis=1), 0.4, atol=2e-3)
-    assert abs(mesh.volume - 4 / 3 * np.pi * 0.4**3) < 0.005
-
-
-def test_a_lower_threshold_gives_a_larger_shape() -> None:
-    assert as_trimesh(field(24), 0.2).volume > as_trimesh(field(24), 0.5).volume > as_trimesh(field(24), 0.8).volume
-
-
-def test_what_leaves_the_box_is_capped_there() -> None:
-    mesh = as_trimesh(field(24, radius=0.7))
-    assert mesh.is_watertight
-    np.testing.assert_allclose(np.abs(mesh.vertices).max(), 0.55, atol=1e-5)
-
-
-def test_axes_stay_in_order() -> None:
-    values = np.full((9, 9, 9), -5, np.float32)
-    values[2, 4, 7] = 5
-    vertices = extract_mesh(values, 0.5).vertices
-    np.testing.assert_allclose(vertices.mean(0), 1.1 * (np.array([2, 4, 7]) / 8 - 0.5), atol=1e-5)
-
-
-def test_nothing_inside_is_an_empty_mesh() -> None:
-    assert extract_mesh(np.full((5, 5, 5), -3, np.float32), 0.5).empty
+SHARP = dataclasses.replace(AUTOENCODER, plane_resolution=64)
 
 
 @pytest.fixture(scope="module")
 def autoencoder() -> ShapeAutoencoder:
+    """Random weights, with logits as steep as trained ones and about half of the box inside."""
     torch.manual_seed(3)
     model = ShapeAutoencoder(AUTOENCODER).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.4)
+    with torch.no_grad():
+        values = dense_occupancy(model, model.decode(tokens(1))[0], 32)
+        scale = float(20 / values.std())
+        model.decoder.out.weight *= scale
+        model.decoder.out.bias.copy_(scale * (model.decoder.out.bias - values.median()))
     return model
 
 
-@pytest.fixture(scope="module")
-def planes(autoencoder: ShapeAutoencoder) -> torch.Tensor:
+def tokens(count: int) -> torch.Tensor:
+    return torch.randint(16, (count, AUTOENCODER.tokens), generator=torch.Generator().manual_seed(1))
+
+
+def test_the_surface_is_the_released_one_where_that_saw_it() -> None:
+    model, planes = pass_through(SHARP), ball(0.4).planes(SHARP)
+    mesh = mesh_of_planes(model, planes, 128, 0.2)
+    vertices, faces = released_mesh(model, planes, logit(0.2))
+    assert len(mesh.vertices) == len(vertices) and len(mesh.faces) == len(faces)
+    for here, there in ((mesh.vertices, vertices), (vertices, mesh.vertices)):
+        distance, _ = KDTree(there).query(here)
+        assert distance.max() < 1e-5
+
+
+def test_adaptive_and_dense_grids_have_the_same_signs_near_a_surface() -> None:
+    model, planes = pass_through(SHARP), gyroid(1).planes(SHARP)
+    values, evaluations = adaptive_occupancy(lambda p: point_logits(model, planes, p), 0.0, coarse=16, rounds=2)
+    dense = dense_occupancy(model, planes, 64).numpy()
+    assert ((values > 0) == (dense > 0)).mean() > 0.999
+    assert 17**3 < evaluations < 65**3
+
+
+def test_the_grid_near_the_surface_is_exact_and_elsewhere_on_its_side(autoencoder: ShapeAutoencoder) -> None:
     with torch.no_grad():
-        return autoencoder.decode(torch.randint(16, (1, 64), generator=torch.Generator().manual_seed(1)))[0]
+        planes = autoencoder.decode(tokens(1))[0]
+    dense, fine = (
+        grid.numpy()
+        for grid in (dense_occupancy(autoencoder, planes, 64), occupancy_grid(autoencoder, planes, 64, 0.4))
+    )
+    iso = logit(0.4)
+    crossed = np.zeros(dense.shape, bool)
+    for axis in range(3):
+        change = np.diff(dense > iso, axis=axis)
+        pad = [(0, 0)] * 3
+        for pad[axis] in ((0, 1), (1, 0)):
+            crossed |= np.pad(change, pad)
+    assert 0.02 < crossed.mean() < 0.9
+    seen = (fine == dense)[crossed].mean()
+    assert seen > 0.999
+    assert (fine > iso)[~crossed].mean() == pytest.approx((dense > iso)[~crossed].mean(), abs=1e-3)
 
 
-def test_the_grid_is_the_decoder_at_every_sample(autoencoder: ShapeAutoencoder, planes: torch.Tensor) -> None:
-    grid = PlaneGrid(autoencoder, planes, 12)
-    index = grid_indices(13, 1, planes.device)
-    with torch.no_grad():
-        expected = autoencoder.occupancy(planes[None], grid.line[index][None])[0]
-    torch.testing.assert_close(dense_occupancy(autoencoder, planes, 12).flatten(), expected, atol=2e-4, rtol=2e-4)
+def test_several_shapes_at_once_are_each_as_if_alone(
+    autoencoder: ShapeAutoencoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grids = tokens(5)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    together = list(meshes_of_tokens(autoencoder, grids, 24, 0.4))
+    assert len(together) == 5
+    for mesh, row in zip(together, grids, strict=True):
+        with torch.no_grad():
+            alone = mesh_of_planes(autoencoder, autoencoder.decode(row[None])[0], 24, 0.4)
+        assert len(alone.faces) > 100
+        assert mesh.vertices.tobytes() == alone.vertices.tobytes() and mesh.faces.tobytes() == alone.faces.tobytes()
 
 
-def test_coarse_to_fine_finds_the_dense_surface(autoencoder: ShapeAutoencoder, planes: torch.Tensor) -> None:
-    shaped = copy.deepcopy(autoencoder)
-    smooth = F.interpolate(planes[:, :, ::5, ::5], (16, 16), mode="bilinear", align_corners=True)
-    values = dense_occupancy(shaped, smooth, 48)
-    scale = 60 / values.std()  # as steep as trained fields are: most of the box lies far from the threshold
-    shaped.decoder.out.weight.data *= scale
-    shaped.decoder.out.bias.data = scale * (shaped.decoder.out.bias.data - values.median())
-    dense = dense_occupancy(shaped, smooth, 48)
-    fine = occupancy_grid(shaped, smooth, 48, 0.5)
-    assert 0.3 < (dense > 0).float().mean() < 0.7
-    assert ((dense > 0) == (fine > 0)).all()
-    assert 0.02 < (fine != dense).float().mean() < 0.98  # some samples were spared
+@pytest.mark.parametrize("room", [1, 2 * 4 * 25**3, 2**31])
+def test_no_more_grids_wait_than_memory_allows(
+    autoencoder: ShapeAutoencoder, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    alive, most = 0, 0
+    evaluate = shapes.occupancy_of_field
+
+    def counted(*arguments: object) -> np.ndarray:
+        nonlocal alive, most
+        alive += 1
+        most = max(most, alive)
+        return evaluate(*arguments)  # type: ignore[arg-type]
+
+    def extracted(*arguments: object) -> object:
+        nonlocal alive
+        mesh = extract_mesh(*arguments)  # type: ignore[arg-type]
+        alive -= 1
+        return mesh
+
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    monkeypatch.setattr(shapes, "_BYTES_IN_FLIGHT", room)
+    monkeypatch.setattr(shapes, "occupancy_of_field", counted)
+    monkeypatch.setattr(shapes, "extract_mesh", extracted)
+    assert len(list(meshes_of_tokens(autoencoder, tokens(6), 24, 0.4))) == 6
+    assert most <= max(1, min(4, room // (4 * 25**3))) and alive == 0
 
 
-def test_bad_settings_are_refused(autoencoder: ShapeAutoencoder, planes: torch.Tensor) -> None:
-    with pytest.raises(UserError, match="resolution 7 must be an even number"):
-        occupancy_grid(autoencoder, planes, 7, 0.5)
+def test_shapes_come_before_the_last_one_is_begun(
+    autoencoder: ShapeAutoencoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    meshes = meshes_of_tokens(autoencoder, tokens(50)[:, :], 8, 0.4)
+    next(meshes)
+    meshes.close()  # type: ignore[attr-defined]
+    with pytest.raises(StopIteration):
+        next(meshes)
+
+
+def test_an_empty_shape_is_an_empty_mesh(autoencoder: ShapeAutoencoder) -> None:
+    nothing = copy.deepcopy(autoencoder)
+    nothing.decoder.out.bias.data -= 1e4
+    meshes = list(meshes_of_tokens(nothing, tokens(2), 64, 0.4))
+    assert [mesh.empty for mesh in meshes] == [True, True]
+
+
+def test_no_tokens_give_no_meshes(autoencoder: ShapeAutoencoder) -> None:
+    assert list(meshes_of_tokens(autoencoder, tokens(0), 8, 0.4)) == []
+
+
+@pytest.mark.parametrize("resolution", [4, 5, 63, 64, 65, 127, 130])
+def test_any_resolution_gives_a_closed_ball(resolution: int) -> None:
+    mesh = mesh_of_planes(pass_through(SHARP), ball(0.4).planes(SHARP), resolution, 0.5)
+    edges = mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    _, counts = np.unique(np.sort(edges, 1), axis=0, return_counts=True)
+    assert (counts == 2).all()
+    np.testing.assert_allclose(np.linalg.norm(mesh.vertices, axis=1), 0.4, atol=0.3 / resolution)
+
+
+@pytest.mark.parametrize("resolution", [0, -8, 3, 64.0, "64", True, float("nan"), None])
+def test_a_resolution_that_is_none_is_refused(resolution: int) -> None:
+    with pytest.raises(UserError, match="must be a whole number of cells from 4 to 1024"):
+        check_resolution(resolution)
+
+
+def test_a_resolution_that_no_memory_holds_is_refused_with_what_it_would_need(autoencoder: ShapeAutoencoder) -> None:
+    with pytest.raises(UserError, match="2048 would need 34 GB for its grid alone; choose at most 1024"):
+        next(meshes_of_tokens(autoencoder, tokens(1), 2048, 0.4))
+    assert check_resolution(np.int64(1024)) == 1024  # type: ignore[arg-type]
+
+
+def test_a_threshold_outside_0_to_1_is_refused(autoencoder: ShapeAutoencoder) -> None:
     with pytest.raises(UserError, match=r"threshold 1\.0 must lie between 0 and 1"):
-        occupancy_grid(autoencoder, planes, 8, 1.0)
+        occupancy_grid(autoencoder, torch.zeros(3, AUTOENCODER.plane_channels, 16, 16), 8, 1.0)
