@@ -1,11 +1,13 @@
 """One position at a time through the transformer: a static cache, and CUDA graphs where there is a GPU."""
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from argus3d.model.transformer import Block, ShapeTransformer
 
@@ -16,6 +18,9 @@ TILES = {"cpu": 16, "cuda": 64}
 
 # A captured graph attends to a fixed number of positions; one graph for every so many wastes a few percent of reading.
 BUCKET = 64
+
+# Other attention kernels share out one row's work by how many rows there are, and so round by it.
+_KERNELS = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 Choose = Callable[[Tensor, Tensor], Tensor]  # logits (B, V) float32, uniform numbers (B,) -> tokens (B,)
 
@@ -104,7 +109,8 @@ class StepDecoder:
 
     def masked_step(self, bucket: int) -> None:
         """One token, attending to `bucket` positions of which those that are not yet filled are masked."""
-        self._step(bucket, (self.places[:bucket] <= self.position)[None, None, None])
+        with sdpa_kernel(_KERNELS) if self.device.type == "cuda" else nullcontext():
+            self._step(bucket, (self.places[:bucket] <= self.position)[None, None, None])
 
     def _step(self, length: int, mask: Tensor | None) -> None:
         """Read the input at `position` over `length` positions of the cache, choose a token, write the next input."""
