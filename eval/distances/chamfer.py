@@ -3,10 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
-from eval.distances.kernels import nearest
+from eval.distances.kernels.blocks import pack
+from eval.distances.kernels.nearest import pair_sums
 
 KINDS = ("squared_mean", "l2_mean", "l2_half", "squared_sum")
 LARGEST = 1e9  # beyond it, squares of float32 differences would come near the largest float32
+PAIRS = 1 << 20  # handed to the kernel at once; bounds the lists of indices
 
 
 def chamfer(a: npt.ArrayLike, b: npt.ArrayLike, kind: str = "squared_mean") -> float:
@@ -35,12 +37,14 @@ def chamfer_matrix(
     """
     a = _checked(generated, "generated")
     b = _checked(reference, "reference")
-    root, weight_a, weight_b = _convention(kind, a.shape[1], b.shape[1])
-    queries_a, candidates_a = nearest.pack(a)
-    queries_b, candidates_b = nearest.pack(b)
-    return nearest.both_ways(
-        queries_a, candidates_a, a.shape[1], queries_b, candidates_b, b.shape[1], root, weight_a, weight_b
-    )
+    convention = _convention(kind, a.shape[1], b.shape[1])
+    blocks_a, blocks_b = pack(a), pack(b)
+    out = np.empty((len(a), len(b)))
+    step = max(1, PAIRS // len(b))
+    for first in range(0, len(a), step):
+        rows, columns = np.mgrid[first : min(first + step, len(a)), : len(b)].reshape(2, -1)
+        out[first : first + step] = pair_sums(blocks_a, blocks_b, rows, columns, *convention).reshape(-1, len(b))
+    return out
 
 
 def chamfer_self_matrix(clouds: npt.ArrayLike, kind: str = "squared_mean") -> npt.NDArray[np.float64]:
@@ -51,9 +55,17 @@ def chamfer_self_matrix(clouds: npt.ArrayLike, kind: str = "squared_mean") -> np
     Raises : ValueError, see `chamfer`
     """
     a = _checked(clouds, "clouds")
-    root, weight, _ = _convention(kind, a.shape[1], a.shape[1])
-    queries, candidates = nearest.pack(a)
-    return nearest.both_ways_self(queries, candidates, a.shape[1], root, weight)
+    convention = _convention(kind, a.shape[1], a.shape[1])
+    blocks = pack(a)
+    out = np.zeros((len(a), len(a)))
+    step = max(1, PAIRS // len(a))
+    for first in range(0, len(a), step):
+        rows, columns = np.mgrid[first : min(first + step, len(a)), : len(a)].reshape(2, -1)
+        above = rows < columns
+        rows, columns = rows[above], columns[above]
+        out[rows, columns] = pair_sums(blocks, blocks, rows, columns, *convention)
+        out[columns, rows] = out[rows, columns]
+    return out
 
 
 def _convention(kind: str, points_a: int, points_b: int) -> tuple[bool, float, float]:

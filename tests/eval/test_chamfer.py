@@ -5,9 +5,11 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial import cKDTree
 
 from eval.distances import chamfer
 from eval.distances.chamfer import KINDS, chamfer_matrix, chamfer_self_matrix
+from eval.distances.kernels.blocks import LEAF, LEAVES, pack
 from tests.reference import distances as reference
 
 Clouds = npt.NDArray[np.float32]
@@ -52,6 +54,39 @@ def test_rigid_motion_and_scale(seed: int) -> None:
     assert chamfer(*moved) == pytest.approx(chamfer(a, b), rel=1e-5)
     assert chamfer(2 * a, 2 * b) == pytest.approx(4 * chamfer(a, b), rel=1e-6)
     assert chamfer(2 * a, 2 * b, "l2_mean") == pytest.approx(2 * chamfer(a, b, "l2_mean"), rel=1e-6)
+
+
+@quick
+@given(seeds, st.sampled_from([1, 100, 256, 1000, 2049]), st.sampled_from([100, 700]), st.sampled_from([1, 3, 20, 0]))
+def test_leaves_left_out_change_nothing(seed: int, p: int, q: int, cells: int) -> None:
+    # Few cells: many points in the same place, and many equally near.
+    a, b = cloud(seed, p), cloud(seed + 1, q)
+    if cells:
+        a, b = np.round(a * cells) / np.float32(cells), np.round(b * cells) / np.float32(cells)
+    there, back = cKDTree(b).query(a)[0], cKDTree(a).query(b)[0]
+    assert chamfer(a, b) == pytest.approx((there**2).mean() + (back**2).mean(), rel=1e-6)
+    assert chamfer(a, b, "l2_half") == pytest.approx((there.mean() + back.mean()) / 2, rel=1e-6)
+
+
+def test_flat_and_repeated_clouds() -> None:
+    flat = cloud(0, 300) * np.array([1, 0, 0], np.float32)
+    point = np.full((10_000, 3), 0.25, np.float32)
+    assert chamfer(flat, flat[::-1]) == 0.0 and chamfer(point, point[:1]) == 0.0
+    assert chamfer(point, flat) == pytest.approx(reference.chamfer(point[:1], flat), rel=1e-6)
+
+
+@quick
+@given(seeds, sizes)
+def test_packing_keeps_every_point_in_its_box(seed: int, p: int) -> None:
+    points = cloud(seed, p)
+    blocks = pack(points[None])
+    lanes = blocks.points[0].transpose(0, 2, 1).reshape(-1, 3)
+    assert sorted(map(tuple, lanes[:p].tolist())) == sorted(map(tuple, points.tolist()))
+    assert (lanes[p:] == lanes[p - 1]).all()
+    leaves = lanes.reshape(-1, LEAF, 3)
+    assert (blocks.lows[0] == leaves.min(axis=1).T).all() and (blocks.highs[0] == leaves.max(axis=1).T).all()
+    whole = leaves.reshape(-1, LEAVES * LEAF, 3)
+    assert (np.stack([whole.min(axis=1), whole.max(axis=1)], axis=1) == blocks.boxes[0]).all()
 
 
 def test_matrices_hold_the_pairs() -> None:
