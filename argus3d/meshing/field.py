@@ -74,55 +74,51 @@ class OccupancyField:
             last = min(first + self._slab, self.samples)
             self._folded = first, self._fold(0, first, last), self._fold(1, first, last)
         tables = self._folded[1], self._folded[2], self._yz
-        x, rest = np.divmod(index - first * self.samples**2, self.samples**2)
-        y, z = np.divmod(rest, self.samples)
-        rows = np.stack([x * self.samples + z, x * self.samples + y, rest], 1)
-        return self._on_cpu(tables, rows) if self._device.type == "cpu" else self._on_device(tables, rows)
+        local = index - first * self.samples**2
+        return self._on_cpu(tables, local) if self._device.type == "cpu" else self._on_device(tables, local)
 
-    def _on_cpu(self, tables: tuple[Tensor, Tensor, Tensor], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        logits = np.empty(len(rows), np.float32)
+    def _on_cpu(self, tables: tuple[Tensor, Tensor, Tensor], index: NDArray[np.int64]) -> NDArray[np.float32]:
+        logits = np.empty(len(index), np.float32)
         kernel = compiled_logits(len(self._blocks.out))
-        constant = *(table.numpy() for table in tables), *arrays(self._blocks)
+        constant = *(table.numpy() for table in tables), *arrays(self._blocks), self.samples
 
         def chunk(start: int) -> None:
-            kernel(*constant, rows[start : start + _CPU_CHUNK], logits[start : start + _CPU_CHUNK])
+            kernel(*constant, index[start : start + _CPU_CHUNK], logits[start : start + _CPU_CHUNK])
 
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            list(pool.map(chunk, range(0, len(rows), _CPU_CHUNK)))
+            list(pool.map(chunk, range(0, len(index), _CPU_CHUNK)))
         return logits
 
     @torch.no_grad()
-    def _on_device(self, tables: tuple[Tensor, Tensor, Tensor], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _on_device(self, tables: tuple[Tensor, Tensor, Tensor], index: NDArray[np.int64]) -> NDArray[np.float32]:
         # Whole chunks only: matrix products of another shape may round otherwise.
-        missing = -len(rows) % _DEVICE_CHUNK
-        padded = F.pad(torch.from_numpy(rows.T).to(self._device), (0, missing))
-        parts = [logits_in_torch(tables, self._blocks, part) for part in padded.split(_DEVICE_CHUNK, 1)]
-        return torch.cat(parts)[: len(rows)].cpu().numpy()
+        padded = F.pad(torch.from_numpy(index).to(self._device), (0, -len(index) % _DEVICE_CHUNK))
+        parts = [logits_in_torch(tables, self._blocks, self.samples, part) for part in padded.split(_DEVICE_CHUNK)]
+        return torch.cat(parts)[: len(index)].cpu().numpy()
 
     @torch.no_grad()
     def _fold(self, plane: int, first: int, last: int) -> Tensor:
         """What a plane adds to the input of every block: (lines * samples, blocks, H), `first` to `last` of its lines.
 
-        The plane xz also carries x and z, the plane xy also y, and all biases.
+        Coordinates and biases are further features: the plane xz carries x and z, the plane xy also y and the biases.
         """
-        decoder, line = self._decoder, self._line
-        extra = padded_width(decoder.out.in_features) - decoder.out.in_features
-        weight = torch.stack(
-            [F.pad(layer.get_parameter("weight").float(), (0, 0, 0, extra)) for layer in decoder.features]
-        )
-        table = (self._planes[plane, first:last].flatten(0, 1) @ weight.flatten(0, 1).T).unflatten(1, weight.shape[:2])
-        if plane == 2:
-            return table
-        grid = table.unflatten(0, (-1, self.samples))  # (lines, samples, blocks, H)
-        point = F.pad(decoder.point_in.weight.float(), (0, 0, 0, extra))  # (H, 3)
+        decoder, lines = self._decoder, self._planes[plane, first:last]
+        layers = [(layer.get_parameter("weight").float(), layer.get_parameter("bias")) for layer in decoder.features]
+        point = decoder.point_in.weight.float()  # (H, 3)
+        weight = torch.zeros((len(layers), padded_width(len(point)), lines.shape[2] + 2), device=self._device)
+        for i, (of_features, bias) in enumerate(layers):
+            weight[i, : len(point), :-2] = of_features
+            if plane == 1:
+                weight[i, : len(point), -2] = bias
         if plane == 0:
-            grid[:, :, 0] += line[first:last, None, None] * point[:, 0] + line[:, None] * point[:, 2]
-            return table
-        bias = torch.stack([F.pad(layer.get_parameter("bias").float(), (0, extra)) for layer in decoder.features])
-        bias[0] += F.pad(decoder.point_in.bias.float(), (0, extra))
-        grid += bias
-        grid[:, :, 0] += line[:, None] * point[:, 1]
-        return table
+            weight[0, : len(point), -2:] = point[:, [0, 2]]
+        if plane == 1:
+            weight[0, : len(point), -2] += decoder.point_in.bias
+            weight[0, : len(point), -1] = point[:, 1]
+        first_axis = torch.ones_like(self._line) if plane == 1 else self._line
+        extra = torch.stack(torch.broadcast_tensors(first_axis[first:last, None], self._line), 2)
+        features = torch.cat([lines, extra], 2)
+        return (features.flatten(0, 1) @ weight.flatten(0, 1).T).unflatten(1, weight.shape[:2])
 
 
 def _resample(planes: Tensor, unit: Tensor) -> Tensor:

@@ -51,14 +51,16 @@ def blocks_of(decoder: OccupancyDecoder) -> Blocks:
     )
 
 
-def logits_in_torch(tables: tuple[Tensor, Tensor, Tensor], blocks: Blocks, rows: Tensor) -> Tensor:
+def logits_in_torch(tables: tuple[Tensor, Tensor, Tensor], blocks: Blocks, samples: int, index: Tensor) -> Tensor:
     """Logits (Q,) float32 of samples.
 
-    tables : of xz, xy and yz, each (rows, blocks, H) float32; rows : (3, Q) int64, of each sample in each table
+    tables : of xz, xy and yz, each (rows, blocks, H) float32; `samples` rows a line of the plane's first coordinate
+    index : (Q,) int64, flat indices (x * samples + y) * samples + z
     """
-    features = tables[0][rows[0]]
-    features += tables[1][rows[1]]
-    features += tables[2][rows[2]]  # (Q, blocks, H)
+    x, yz = index // samples**2, index % samples**2
+    features = tables[0][x * samples + yz % samples]
+    features += tables[1][x * samples + yz // samples]
+    features += tables[2][yz]  # (Q, blocks, H)
     net = torch.zeros_like(features[:, 0])
     for i, (weights, biases) in enumerate(zip(blocks.weights, blocks.biases, strict=True)):
         net += features[:, i]
@@ -73,14 +75,15 @@ Kernel = Callable[..., None]
 
 @lru_cache
 def compiled_logits(hidden: int) -> Kernel:
-    """The same for numpy arrays, compiled for one width: f(xz, xy, yz, weights, biases, out, out_bias, rows, logits).
+    """The same for numpy arrays, compiled for one width: f(xz, xy, yz, weights, biases, out, out_bias,
+    samples, index, logits), the last one written.
 
-    rows : (Q, 3) int64; logits : (Q,) float32, written. The arithmetic of a sample is the same wherever it lies in
-    `rows`: sums run in one order, and what is missing in the last tile is its last sample again.
+    The arithmetic of a sample is the same wherever it lies in `index`: sums run in one order, and what is missing in
+    the last tile is its last sample again.
     """
 
     @njit(cache=True, nogil=True, fastmath=_EXACT)
-    def kernel(xz, xy, yz, weights, biases, out, out_bias, rows, logits):  # type: ignore[no-untyped-def]
+    def kernel(xz, xy, yz, weights, biases, out, out_bias, samples, index, logits):  # type: ignore[no-untyped-def]
         def add_product(left, right, total):  # type: ignore[no-untyped-def]
             # Four samples and four terms at once: sixteen multiply-adds for each four pairs of loads and stores.
             for k in range(0, hidden, 4):
@@ -97,13 +100,15 @@ def compiled_logits(hidden: int) -> Kernel:
 
         net, active = np.empty((_TILE, hidden), np.float32), np.empty((_TILE, hidden), np.float32)
         inner = np.empty((_TILE, hidden), np.float32)
-        zero, samples = np.float32(0), len(rows)
-        for start in range(0, samples, _TILE):
+        zero, count = np.float32(0), len(index)
+        for start in range(0, count, _TILE):
             net[:] = zero
             for i in range(len(weights)):
                 for t in range(_TILE):
-                    row = rows[min(start + t, samples - 1)]
-                    a, b, c = xz[row[0], i], xy[row[1], i], yz[row[2], i]
+                    sample = index[min(start + t, count - 1)]
+                    rest = sample % (samples * samples)
+                    line = sample // (samples * samples) * samples
+                    a, b, c = xz[line + rest % samples, i], xy[line + rest // samples, i], yz[rest, i]
                     for h in range(hidden):
                         value = net[t, h] + (a[h] + b[h] + c[h])
                         net[t, h] = value + biases[i, 1, h]
@@ -114,7 +119,7 @@ def compiled_logits(hidden: int) -> Kernel:
                     for h in range(hidden):
                         inner[t, h] = max(inner[t, h], zero)
                 add_product(inner, weights[i, 1], net)
-            for t in range(min(_TILE, samples - start)):
+            for t in range(min(_TILE, count - start)):
                 value = np.float32(out_bias)
                 for h in range(hidden):
                     value += max(net[t, h], zero) * out[h]

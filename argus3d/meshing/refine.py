@@ -19,6 +19,10 @@ from numpy.typing import NDArray
 
 from argus3d.meshing.field import OccupancyField
 
+# A plate that slips between two samples raises both: going on as it did before each of them, the logit would reach the
+# threshold between them. It may have to change so many times faster than it did; at these factors coarse to fine and
+# dense surfaces of nano's shapes are the same.
+BLOCK_SLACK, HALF_SLACK = 2.0, 1.5
 _BATCH = 2**16  # halves refined at once
 
 _UNTOUCHED, _NEW, _DONE = 0, 1, 2
@@ -45,7 +49,7 @@ class Refinement:
         self._known = np.zeros((halves + 1,) * 3, np.bool_)  # corners of halves that are evaluated
         self._halves = np.zeros((halves,) * 3, np.uint8)
         self._blocks = np.zeros((-(-halves // 2),) * 3, np.uint8)
-        self._half_margins: NDArray[np.floating] = np.empty((0, 0, 0))  # one a coarse cell, be that a block or a half
+        self._change = np.empty((0, 0, 0, 3), np.float32)
 
     def run(self) -> NDArray[np.float32]:
         """The grid's logits, (n, n, n)."""
@@ -57,31 +61,28 @@ class Refinement:
                 self._refine(fresh[start : start + _BATCH])
             fresh = _close(self.values, self._halves, self._blocks, fresh, self._iso)
         if self._step == 4:
-            _settle(self.values, self._halves, self._blocks)
+            _settle(self.values, self._halves, self._blocks, self._iso)
         return self.values
 
     def _sample_coarsely(self) -> None:
-        """Evaluate the coarse lattice, take margins from it and mark the blocks to open."""
+        """Evaluate the coarse lattice, learn how it changes and mark the blocks to open."""
         n = len(self.values)
         line = np.minimum(np.arange(0, n - 1 + self._step, self._step), n - 1)
         index = (line[:, None, None] * n + line[:, None]) * n + line
         coarse = self._evaluate(index.ravel()).reshape(index.shape)
         _spread(coarse, self._step, self.values)
-        # A plate that slips between two samples raises both: from the nearer one on, the logit would have to change by
-        # no more than half of what it changes from sample to sample beside it.
-        margins = _change_nearby(coarse) / 2
-        self._half_margins = margins * (2 / self._step)
+        self._change = _change_nearby(coarse)
         self._known[np.ix_(*(-(-line // 2),) * 3)] = True
         if self._step == 2:
             self._blocks[:] = _NEW
         else:
-            _choose_blocks(self.values, self._blocks, self._iso, margins)
+            _choose_blocks(self.values, self._blocks, self._iso, self._change)
 
     def _open_blocks(self) -> NDArray[np.int64]:
         """Evaluate the corners of halves in new blocks; the halves to refine."""
         blocks = np.flatnonzero(self._blocks == _NEW)
         self._store(_unknown_corners(self._known, blocks, len(self.values)))
-        return _choose_halves(self.values, self._halves, self._blocks, blocks, self._iso, self._half_margins)
+        return _choose_halves(self.values, self._halves, self._blocks, blocks, self._iso, self._change)
 
     def _refine(self, halves: NDArray[np.int64]) -> None:
         self._store(_missing_samples(self._halves, halves, len(self.values)))
@@ -93,17 +94,21 @@ class Refinement:
 
 
 def _change_nearby(coarse: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of each cell of a lattice (m + 1)^3, the largest change along edges that touch it: (m, m, m)."""
-    change = np.zeros_like(coarse)
+    """Of each cell of a lattice (m + 1)^3, the largest change along x, y and z at its corners: (m, m, m, 3)."""
+    m = len(coarse) - 1
+    change = np.empty((m, m, m, 3), np.float32)
     for axis in range(3):
-        steps = np.abs(np.diff(coarse, axis=axis))
-        along = np.moveaxis(change, axis, 0)
-        for side in (along[1:], along[:-1]):
-            np.maximum(side, np.moveaxis(steps, axis, 0), out=side)
-    for axis in range(3):
-        along = np.moveaxis(change, axis, 0)
-        change = np.moveaxis(np.maximum(along[1:], along[:-1]), 0, axis)
-    return np.ascontiguousarray(change)
+        largest = np.abs(np.diff(coarse, axis=axis))
+        for other in range(3):
+            along = np.moveaxis(largest, other, 0)
+            if other == axis:
+                along = np.pad(along, ((1, 1), (0, 0), (0, 0)))
+                along = np.maximum(np.maximum(along[:-2], along[1:-1]), along[2:])
+            else:
+                along = np.maximum(along[:-1], along[1:])
+            largest = np.moveaxis(along, 0, other)
+        change[..., axis] = largest
+    return change
 
 
 @njit(cache=True, nogil=True)
@@ -119,28 +124,37 @@ def _spread(coarse, step, values):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _wanted(values, i, j, k, step, iso, margin):  # type: ignore[no-untyped-def]
-    """Whether a cell of `step` samples a side from (i, j, k) on has to be looked into, by its corners."""
+def _wanted(values, i, j, k, step, iso, change, share):  # type: ignore[no-untyped-def]
+    """Whether a cell of `step` samples a side from (i, j, k) on has to be looked into.
+
+    So it is where the surface crosses an edge or caps the box, and where an edge may pass through a plate: its ends are
+    together no further from the threshold than the logit changes along edges nearby, `share` of `change`.
+    """
     last = len(values) - 1
-    low, high = np.inf, -np.inf
+    x, y, z = (i, min(i + step, last)), (j, min(j + step, last)), (k, min(k + step, last))
     for corner in range(8):
-        a, b, c = i + step * (corner & 1), j + step * (corner >> 1 & 1), k + step * (corner >> 2)
-        a, b, c = min(a, last), min(b, last), min(c, last)
-        value = values[a, b, c]
-        low, high = min(low, value), max(high, value)
-        if value > iso and (min(a, b, c) == 0 or max(a, b, c) == last):
-            return True  # the cap of the box
-    return high > iso - margin and low <= iso + margin
+        a, b, c = x[corner & 1], y[corner >> 1 & 1], z[corner >> 2]
+        here = values[a, b, c] - iso
+        if here > 0 and (min(a, b, c) == 0 or max(a, b, c) == last):
+            return True
+        for axis in range(3):
+            if corner >> axis & 1:
+                continue
+            other = corner | 1 << axis
+            there = values[x[other & 1], y[other >> 1 & 1], z[other >> 2]] - iso
+            if (here > 0) != (there > 0) or abs(here) + abs(there) <= share * change[axis]:
+                return True
+    return False
 
 
 @njit(cache=True, nogil=True)
-def _choose_blocks(values, blocks, iso, margins):  # type: ignore[no-untyped-def]
+def _choose_blocks(values, blocks, iso, change):  # type: ignore[no-untyped-def]
     """Mark the blocks that are to be opened."""
     m = len(blocks)
     for i in range(m):
         for j in range(m):
             for k in range(m):
-                if _wanted(values, 4 * i, 4 * j, 4 * k, 4, iso, margins[i, j, k]):
+                if _wanted(values, 4 * i, 4 * j, 4 * k, 4, iso, change[i, j, k], BLOCK_SLACK):
                     blocks[i, j, k] = _NEW
 
 
@@ -163,46 +177,42 @@ def _unknown_corners(known, blocks, n):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _on_crossed_edge(values, half, iso):  # type: ignore[no-untyped-def]
-    """Whether a half (i, j, k) lies along an edge of its block whose ends have different signs."""
+def _on_crossed_edge(values, i, j, k, iso):  # type: ignore[no-untyped-def]
+    """Whether a half lies along an edge of its block whose ends have different signs."""
     last = len(values) - 1
-    ends = np.empty((3, 2), np.int64)  # of the block along each axis
-    for axis in range(3):
-        ends[axis, 0] = half[axis] // 2 * 4
-        ends[axis, 1] = min(ends[axis, 0] + 4, last)
+    x, y, z = i // 2 * 4, j // 2 * 4, k // 2 * 4
+    xs, ys, zs = (x, min(x + 4, last)), (y, min(y + 4, last)), (z, min(z + 4, last))
     for corner in range(8):
-        bits = (corner & 1, corner >> 1 & 1, corner >> 2)
-        at, across, touched = np.empty(3, np.int64), np.empty(3, np.int64), True
-        for axis in range(3):
-            at[axis], across[axis] = ends[axis, bits[axis]], ends[axis, 1 - bits[axis]]
-            touched &= 2 * half[axis] <= at[axis] <= 2 * half[axis] + 2
-        if not touched:
+        a, b, c = xs[corner & 1], ys[corner >> 1 & 1], zs[corner >> 2]
+        if not (2 * i <= a <= 2 * i + 2 and 2 * j <= b <= 2 * j + 2 and 2 * k <= c <= 2 * k + 2):
             continue
-        inside = values[at[0], at[1], at[2]] > iso
-        if (
-            (values[across[0], at[1], at[2]] > iso) != inside
-            or (values[at[0], across[1], at[2]] > iso) != inside
-            or (values[at[0], at[1], across[2]] > iso) != inside
-        ):
-            return True
+        inside = values[a, b, c] > iso
+        for axis in range(3):
+            other = corner ^ 1 << axis
+            if (values[xs[other & 1], ys[other >> 1 & 1], zs[other >> 2]] > iso) != inside:
+                return True
     return False
 
 
 @njit(cache=True, nogil=True)
-def _choose_halves(values, halves, blocks, opened, iso, margins):  # type: ignore[no-untyped-def]
-    """Halves of the opened blocks that are to be refined and were not yet; marks both. A margin a half or a block."""
+def _choose_halves(values, halves, blocks, opened, iso, change):  # type: ignore[no-untyped-def]
+    """Halves of the opened blocks that are to be refined and were not yet; marks both. `change` of halves or blocks."""
     m, side = len(halves), len(blocks)
+    share = HALF_SLACK if len(change) == m else HALF_SLACK / 2
     chosen, found = np.empty(8 * len(opened), np.int64), 0
     for block in opened:
         x, y, z = block // (side * side), block // side % side, block % side
         blocks[x, y, z] = _DONE
+        crossed = _wanted(values, 4 * x, 4 * y, 4 * z, 4, iso, change[x, y, z], 0.0)
         for i in range(2 * x, min(2 * x + 2, m)):
             for j in range(2 * y, min(2 * y + 2, m)):
                 for k in range(2 * z, min(2 * z + 2, m)):
                     if halves[i, j, k] != _UNTOUCHED:
                         continue
-                    margin = margins[i, j, k] if len(margins) == m else margins[x, y, z]
-                    if _wanted(values, 2 * i, 2 * j, 2 * k, 2, iso, margin) or _on_crossed_edge(values, (i, j, k), iso):
+                    nearby = change[i, j, k] if len(change) == m else change[x, y, z]
+                    if _wanted(values, 2 * i, 2 * j, 2 * k, 2, iso, nearby, share) or (
+                        crossed and _on_crossed_edge(values, i, j, k, iso)
+                    ):
                         halves[i, j, k] = _NEW
                         chosen[found] = (i * m + j) * m + k
                         found += 1
@@ -285,9 +295,9 @@ def _close(values, halves, blocks, refined, iso):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, nogil=True)
-def _settle(values, halves, blocks):  # type: ignore[no-untyped-def]
-    """Give what was not evaluated in opened blocks the value of the corner below: halves that stayed shut are all on
-    one side, but not all on the side of their block's corner."""
+def _settle(values, halves, blocks, iso):  # type: ignore[no-untyped-def]
+    """Bring what was not evaluated in opened blocks to its side: a half that stayed shut is all on one side, but that
+    need not be the side of its block's lowest corner, whose value it has."""
     n, m = len(values), len(halves)
     for i in range(m):
         for j in range(m):
@@ -295,6 +305,9 @@ def _settle(values, halves, blocks):  # type: ignore[no-untyped-def]
                 if halves[i, j, k] != _UNTOUCHED or blocks[i // 2, j // 2, k // 2] == _UNTOUCHED:
                     continue
                 corner = values[2 * i, 2 * j, 2 * k]
+                same = (corner > iso) == (values[i // 2 * 4, j // 2 * 4, k // 2 * 4] > iso)
+                if same and max(i, j, k) < m - 1:  # the last line has values of its own
+                    continue
                 for a in range(2 * i, min(2 * i + 3, n)):
                     for b in range(2 * j, min(2 * j + 3, n)):
                         for c in range(2 * k, min(2 * k + 3, n)):
