@@ -7,7 +7,7 @@ import torch
 
 from argus3d import bench, memory
 from argus3d.checkpoint.shards import DTYPES
-from argus3d.commands import batch_size, device, positive
+from argus3d.commands import batch_size, positive
 from argus3d.config import ArgusConfig
 from argus3d.generator import ArgusGenerator
 from argus3d.sampler import sample_tokens
@@ -28,7 +28,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         model = parser.add_mutually_exclusive_group()
         model.add_argument("--checkpoint", default="nano", help="a shipped name or a folder (default: nano)")
         model.add_argument("--config", metavar="PRESET", help="no checkpoint: random weights of these sizes")
-        parser.add_argument("--device", type=device, default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
+        parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
         parser.add_argument("--repeats", type=positive, default=3)
 
 
@@ -39,7 +39,11 @@ def run_sample(arguments: argparse.Namespace) -> None:
         name = arguments.checkpoint
         transformer = ArgusGenerator.load(name, arguments.device, dtype).argus.transformer
     else:
-        name, config, place = arguments.config, ArgusConfig.preset(arguments.config), torch.device(arguments.device)
+        name, config, place = (
+            arguments.config,
+            ArgusConfig.preset(arguments.config),
+            memory.find_device(arguments.device),
+        )
         memory.require_weights(config, dtype or torch.float32, place, name)
         transformer = bench.random_transformer(config.transformer, place, dtype or torch.float32)
         name += ", random weights"
@@ -55,7 +59,8 @@ def run_mesh(arguments: argparse.Namespace) -> None:
         tokens = sample_tokens(generator.argus.transformer, condition, seeds=range(arguments.count))
     else:
         name, config = f"{arguments.config}, a ball", ArgusConfig.preset(arguments.config).autoencoder
-        autoencoder, threshold = bench.BallAutoencoder(config).to(arguments.device).eval(), 0.5
-        tokens = torch.randint(config.codebook_size, (arguments.count, config.tokens), device=arguments.device)
+        place = memory.find_device(arguments.device)
+        autoencoder, threshold = bench.BallAutoencoder(config).to(place).eval(), 0.5
+        tokens = torch.randint(config.codebook_size, (arguments.count, config.tokens), device=place)
     measured = bench.measure_meshing(name, autoencoder, tokens, arguments.resolution, threshold, arguments.repeats)
     print(json.dumps(measured, indent=1))

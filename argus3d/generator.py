@@ -94,11 +94,12 @@ class ArgusGenerator:
     def load(cls, name: str, device: str = "cpu", dtype: torch.dtype | None = None) -> Self:
         """A shipped checkpoint such as "nano", or a folder; `dtype` of the transformer, None for as stored.
 
-        Raises: UserError when it is not there, not whole, or does not fit in memory.
+        Raises: UserError when it is not there, not whole, or does not fit in memory, or the device is not there.
         """
+        place = memory.find_device(device)
         folder = checkpoint.find(name)
         about = About.read(folder)
-        memory.require_weights(about.config, dtype or DTYPES[about.dtype], torch.device(device), folder.name)
+        memory.require_weights(about.config, dtype or DTYPES[about.dtype], place, folder.name)
         return cls(checkpoint.load(folder, device, dtype), folder.name)
 
     @property

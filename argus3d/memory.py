@@ -1,4 +1,4 @@
-"""How much memory is free, and what of the model fits in it."""
+"""Devices: which are there, how much memory is free, and what of the model fits in it."""
 
 import os
 import re
@@ -14,6 +14,20 @@ from argus3d.errors import UserError
 
 # Left free for activations, the mesh of a shape and the libraries themselves.
 RESERVE = 2**29
+
+
+def find_device(name: str) -> torch.device:
+    """A device such as cpu, cuda or cuda:1. Raises: UserError when torch does not know it or it is not there."""
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UserError(f"{name!r} is no device; say cpu, cuda or cuda:1.") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UserError(
+            f"torch sees {torch.cuda.device_count()} CUDA devices, so {name} is not there; without a GPU leave --device "
+            "out, with one install a CUDA build of torch."
+        )
+    return device
 
 
 def free_bytes(device: torch.device) -> int:

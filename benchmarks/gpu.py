@@ -58,7 +58,6 @@ def measure(
     ball = BallAutoencoder(config.autoencoder).to(device).eval()
     grids = torch.randint(config.autoencoder.codebook_size, (16, config.autoencoder.tokens), device=device)
     report["mesh"] = measure_meshing("a ball", ball, grids, resolution, 0.5, repeats)
-    report["precision"] = precision(device)
     return report
 
 
@@ -126,12 +125,12 @@ def _one_step(transformer: ShapeTransformer, condition: torch.Tensor, count: int
 
 
 @torch.no_grad()
-def precision(device: torch.device) -> dict[str, float]:
+def precision(device: torch.device, count: int) -> dict[str, float]:
     """What bfloat16 does to a trained model: nano's own samples judged in both precisions."""
     exact = ArgusGenerator.load("nano", str(device)).argus.transformer
     rounded = ArgusGenerator.load("nano", str(device), torch.bfloat16).argus.transformer
-    condition = torch.arange(24, device=device) % exact.config.classes
-    tokens = sample_tokens(exact, condition, seeds=range(24))
+    condition = torch.arange(count, device=device) % exact.config.classes
+    tokens = sample_tokens(exact, condition, seeds=range(count))
     logits = [model(tokens, condition).float() for model in (exact, rounded)]
     nll = [float(F.cross_entropy(one.flatten(0, 1), tokens.flatten())) for one in logits]
     return {
@@ -162,6 +161,7 @@ def main() -> int:
         print("no CUDA device: nothing was measured and nothing written.", file=sys.stderr)
         return 1
     report = measure(torch.device("cuda"), ArgusConfig.preset("huge"), (1, 16, 64), 128, 3, 9)
+    report["precision"] = precision(torch.device("cuda"), 48)
     report["targets"] = against_targets(report)
     write_json(arguments.out, report)
     print(json.dumps({key: report[key] for key in ("conditions", "same_tokens", "precision")}, indent=1))

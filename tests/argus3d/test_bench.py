@@ -82,6 +82,12 @@ def test_the_gpu_benchmark_runs_through_and_judges_every_target() -> None:
     assert not gpu.against_targets(report)[0]["met"]
 
 
+def test_bfloat16_is_judged_on_trained_weights() -> None:
+    found = gpu.precision(torch.device("cpu"), 2)
+    assert 0.9 < found["likeliest_token_the_same"] <= 1
+    assert found["perplexity_bfloat16"] == pytest.approx(found["perplexity_float32"], rel=0.02)
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, on which it would run for minutes")
 def test_without_a_gpu_the_script_says_that_nothing_was_measured(tmp_path: Path) -> None:
     out = tmp_path / "gpu.json"

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -140,15 +141,20 @@ def test_known_tokens_are_held(model: ShapeTransformer) -> None:
     assert torch.equal(tokens[:, ::2], known[:, ::2])
 
 
-def test_samples_follow_the_probabilities(model: ShapeTransformer) -> None:
-    condition = torch.zeros(4000, dtype=torch.int64)
+def test_draws_follow_the_probabilities() -> None:
+    logits = torch.randn(16, generator=torch.Generator().manual_seed(3))
+    uniform = (torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000
+    drawn = Draw(top_k=16).choose(logits.expand(20_000, -1), uniform)
+    torch.testing.assert_close(torch.bincount(drawn, minlength=16) / 20_000, logits.softmax(0), atol=1e-4, rtol=0)
+
+
+def test_a_token_is_drawn_by_the_number_of_its_own_stream(model: ShapeTransformer) -> None:
+    condition = torch.arange(20) % 3
     with torch.no_grad():
-        expected = model(torch.zeros(1, 1, dtype=torch.int64), condition[:1])[0, 0].softmax(0)
-    first = torch.cat(
-        [sample_tokens(model, condition[:500], seeds=range(i, i + 500), top_k=16)[:, 0] for i in range(0, 4000, 500)]
-    )
-    found = torch.bincount(first, minlength=16) / 4000
-    assert (found - expected).abs().max() < 0.04  # five standard deviations of the likeliest share
+        logits = model(torch.zeros(20, 1, dtype=torch.int64), condition)[:, 0]
+    numbers = np.array([np.random.default_rng([seed, 0xA26]).random() for seed in range(20)])
+    expected = Draw(top_k=8).choose(logits, torch.from_numpy(numbers))
+    assert torch.equal(sample_tokens(model, condition, seeds=range(20), top_k=8)[:, 0], expected)
 
 
 @pytest.mark.parametrize(("top_k", "top_p"), [(3, None), (None, 0.7), (5, 0.5), (16, None), (1, None), (None, 1.0)])
