@@ -24,8 +24,8 @@ def find_device(name: str) -> torch.device:
         raise UserError(f"{name!r} is no device; say cpu, cuda or cuda:1.") from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UserError(
-            f"torch sees {torch.cuda.device_count()} CUDA devices, so {name} is not there; without a GPU leave --device "
-            "out, with one install a CUDA build of torch."
+            f"torch sees {torch.cuda.device_count()} CUDA devices, so {name} is not there; without a GPU leave out "
+            "--device, with one install a CUDA build of torch."
         )
     return device
 

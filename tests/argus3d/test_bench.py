@@ -59,7 +59,8 @@ def test_random_weights_are_those_of_the_sizes_on_the_device() -> None:
     transformer = bench.random_transformer(TRANSFORMER, torch.device("cpu"), torch.bfloat16)
     wanted = {name: tensor.shape for name, tensor in ShapeTransformer(TRANSFORMER).state_dict().items()}
     assert {name: tensor.shape for name, tensor in transformer.state_dict().items()} == wanted
-    assert all(parameter.isfinite().all() and parameter.dtype == torch.bfloat16 for parameter in transformer.parameters())
+    for parameter in transformer.parameters():
+        assert parameter.dtype == torch.bfloat16 and parameter.isfinite().all()
 
 
 def test_the_released_way_gives_the_logits_of_the_model() -> None:
