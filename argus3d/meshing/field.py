@@ -20,7 +20,7 @@ from argus3d.model.coordinates import PLANES, plane_coordinates
 from argus3d.model.decoder import OccupancyDecoder
 
 _SLAB_BYTES = 2**26  # of the tables that hold x; the third, yz, is whole
-_CPU_CHUNK = 2**13  # samples of one thread's turn
+_CPU_CHUNK = 2**12  # samples of one thread's turn
 _DEVICE_CHUNK = 2**16
 
 

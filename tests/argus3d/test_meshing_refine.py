@@ -96,8 +96,13 @@ def rough(draw: st.DrawFn) -> NDArray[np.float32]:
 def test_no_component_that_coarse_samples_see_is_missed_or_cut(values: NDArray[np.float32], step: int) -> None:
     refined, grid = refine(values, step)
     assert_same_surface(values, refined, step)
-    assert grid.asked.max() == 1
-    assert (refined.ravel()[grid.asked > 0] == values.ravel()[grid.asked > 0]).all()
+    line = np.arange(len(values))
+    x, y, z = np.meshgrid(*[(line % 4 == 0) | (line == line[-1])] * 3, indexing="ij")
+    off_edges = x.astype(int) + y + z < 2
+    asked = grid.asked.reshape(values.shape)
+    assert asked[off_edges].max(initial=0) <= 1 and asked.max() <= 5
+    assert (refined == values)[off_edges & (asked > 0)].all()
+    assert ((refined > LEVEL) == (values > LEVEL))[asked > 0].all()
 
 
 def test_a_thin_wire_is_followed_from_the_one_place_where_it_is_seen() -> None:
