@@ -1,80 +1,127 @@
-"""Exact assignment: shortest augmenting paths from a start that is nearly right.
+"""From an auction's prices to an interval that holds the best matching's cost, or to the best matching itself.
 
-Any potentials may be taken off rows and columns without changing which matching is best; good ones leave most rows
-matched at cost zero and short paths for the rest. The start comes from a few Sinkhorn rounds, whose own answer would
-be a few per cent off and is not used. The result is the optimum to rounding, as scipy's solver gives it.
+Any prices p give a lower bound of the total cost: sum over i of min over j of (cost(i, j) + p(j)), less the sum of p.
+Good ones leave most points matched where that minimum is; the rest are matched along shortest augmenting paths, which
+are short. Costs are computed when they are looked at, in float64, and never stored.
 """
 
 import numpy as np
-import numpy.typing as npt
-from numba import njit
+from numba import njit, prange
 
-ROUNDS = 15
-BLUR = 0.04  # of the mean cost; larger starts worse, smaller needs more rounds
-TINY = 1e-300  # keeps sums that underflow from dividing by zero; potentials need not be good to be right
+TIGHT = 4e-16  # of the extent; what rounding leaves of an equality
+ROUNDING = 1e-13  # of the extent; more than rounding can do to a mean of costs
+
+# As in the auction, but sums keep their order: they are what is certified.
+FAST = {"nnan", "ninf", "nsz", "contract"}
 
 
-def assign(cost: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Column of each row in a matching of least total cost.
+@njit(parallel=True, cache=True, nogil=True)
+def certify_pairs(x, y, squared, gap, offsets, prices, matchings):  # type: ignore[no-untyped-def]
+    """Upper and lower bound of the mean cost of the best matching, of many pairs.
 
-    cost : (N, N) float64, finite, 0 or more
-    returns : (N,) int64
-    Source : Jonker and Volgenant, Computing 1987; Cuturi, NeurIPS 2013 for the start
+    x, y : (K, 3, P) float64, extent about 1
+    squared : True for squared distances, None for distances
+    gap : largest upper - lower, relative to upper; where prices prove less, or gap is 0, the best matching is found
+        and both bounds are its cost
+    offsets : (K,) float64, added to both bounds
+    prices, matchings : of `auction_pairs`; used up
+    returns : (K,), (K,) float64; the upper bound is the cost of a matching
     """
-    blur = BLUR * cost.mean()
-    if blur == 0:
-        return np.arange(len(cost))
-    reduced = cost - blur * np.log(_balance(np.exp(cost / -blur)))
-    reduced -= reduced.min(axis=1, keepdims=True)
-    reduced -= reduced.min(axis=0)
-    return _augment(reduced)
-
-
-# Not by matrix products: the threads of the linear algebra library would compete with those that share out the pairs.
-@njit(cache=True, nogil=True, fastmath={"nnan", "ninf", "nsz", "contract", "reassoc"})
-def _balance(kernel):  # type: ignore[no-untyped-def]
-    """Column factors after some rounds of scaling rows, then columns, to sums of one."""
-    size = kernel.shape[0]
-    columns = np.ones(size)
-    for _ in range(ROUNDS):
-        sums = np.zeros(size)
-        for i in range(size):
-            line, total = kernel[i], 0.0
-            for j in range(size):
-                total += line[j] * columns[j]
-            factor = 1.0 / (total + TINY)
-            for j in range(size):
-                sums[j] += factor * line[j]
-        for j in range(size):
-            columns[j] = 1.0 / (sums[j] + TINY)
-    return columns
+    upper, lower = np.empty(x.shape[0]), np.empty(x.shape[0])
+    for k in prange(x.shape[0]):
+        upper[k], lower[k] = _certify(x[k], y[k], squared, gap, offsets[k], prices[k], matchings[k])
+    return upper, lower
 
 
 @njit(cache=True, nogil=True)
-def _augment(cost):  # type: ignore[no-untyped-def]
-    """Best matching of a cost matrix of which every row and column has a zero and no entry is negative."""
-    size = cost.shape[0]
-    row_of = np.full(size, -1, np.int64)
-    column_of = np.full(size, -1, np.int64)
+def _certify(x, y, squared, gap, offset, prices, column_of):  # type: ignore[no-untyped-def]
+    best, nearest = _best_values(x, y, squared, prices)
+    if gap > 0 and column_of.min() >= 0:
+        upper = offset + _mean_cost(x, y, squared, column_of)
+        lower = offset + max(best.mean() - prices.mean() - ROUNDING, 0.0)
+        if upper - lower <= gap * upper:
+            return upper, lower
+    _augment(x, y, squared, best, nearest, prices, column_of)
+    value = offset + _mean_cost(x, y, squared, column_of)
+    return value, value
+
+
+@njit(cache=True, nogil=True)
+def _cost(square, squared):  # type: ignore[no-untyped-def]
+    if squared is None:
+        return np.sqrt(square)
+    return square
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def _costs(x, y, z, objects, squared, out):  # type: ignore[no-untyped-def]
+    """Cost of matching one point with each object."""
+    xs, ys, zs = objects[0], objects[1], objects[2]
+    for j in range(out.shape[0]):
+        dx, dy, dz = xs[j] - x, ys[j] - y, zs[j] - z
+        cost = dx * dx + dy * dy + dz * dz
+        out[j] = _cost(cost, squared)
+
+
+@njit(cache=True, nogil=True)
+def _mean_cost(x, y, squared, column_of):  # type: ignore[no-untyped-def]
+    total = 0.0
+    for i in range(x.shape[1]):
+        square = 0.0
+        for axis in range(3):
+            square += (x[axis, i] - y[axis, column_of[i]]) ** 2
+        total += _cost(square, squared)
+    return total / x.shape[1]
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def _best_values(x, y, squared, prices):  # type: ignore[no-untyped-def]
+    """For each point the least cost plus price, and an object that has it."""
+    size = x.shape[1]
+    best, nearest, line = np.empty(size), np.empty(size, np.int64), np.empty(size)
     for i in range(size):
+        _costs(x[0, i], x[1, i], x[2, i], y, squared, line)
+        least = line[0] + prices[0]
         for j in range(size):
-            if cost[i, j] == 0 and row_of[j] < 0:
-                row_of[j], column_of[i] = i, j
-                break
-    u, v = np.zeros(size), np.zeros(size)
+            line[j] += prices[j]
+            least = line[j] if line[j] < least else least
+        j = 0
+        while line[j] != least:
+            j += 1
+        best[i], nearest[i] = least, j
+    return best, nearest
+
+
+@njit(cache=True, nogil=True)
+def _augment(x, y, squared, best, nearest, prices, column_of):  # type: ignore[no-untyped-def]
+    """Turn `column_of` into a matching of least cost; `best` and `prices` are kept such that cost + price >= best."""
+    size = x.shape[1]
+    row_of = np.full(size, -1, np.int64)
+    line = np.empty(size)
+    for i in range(size):
+        j = column_of[i]
+        if j >= 0:
+            _costs(x[0, i], x[1, i], x[2, i], y[:, j : j + 1], squared, line[:1])
+            if line[0] + prices[j] - best[i] <= TIGHT:
+                row_of[j] = i
+                continue
+        column_of[i] = -1
+    for i in range(size):
+        if column_of[i] < 0 and row_of[nearest[i]] < 0:
+            row_of[nearest[i]], column_of[i] = i, nearest[i]
     distance, open_, final = np.empty(size), np.empty(size), np.empty(size)
     before = np.empty(size, np.int64)
     for free in range(size):
         if column_of[free] >= 0:
             continue
-        end = _shortest_path(cost, u, v, free, row_of, distance, open_, final, before)
+        end = _shortest_path(x, y, squared, best, prices, free, row_of, line, distance, open_, final, before)
         reached = distance[end]
         # Potentials move by how much nearer than the end a node was; then the path's edges swap sides.
-        u[free] += reached
+        best[free] += reached
         for j in range(size):
             if final[j] >= 0 and j != end:
-                u[row_of[j]] += reached - final[j]
-                v[j] -= reached - final[j]
+                best[row_of[j]] += reached - final[j]
+                prices[j] += reached - final[j]
         j = end
         while True:
             i = before[j]
@@ -82,26 +129,26 @@ def _augment(cost):  # type: ignore[no-untyped-def]
             j, column_of[i] = column_of[i], j
             if i == free:
                 break
-    return column_of
 
 
 @njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
-def _shortest_path(cost, u, v, free, row_of, distance, open_, final, before):  # type: ignore[no-untyped-def]
-    """Nearest unmatched column from row `free` by reduced cost.
+def _shortest_path(x, y, squared, best, prices, free, row_of, line, distance, open_, final, before):  # type: ignore[no-untyped-def]
+    """Nearest unmatched object from point `free` by reduced cost.
 
-    distance : of each column so far; open_ : the same, infinite once final; final : distance once final, else -1;
-    before : row that each column was reached from
+    distance : of each object so far; open_ : the same, infinite once final; final : distance once final, else -1;
+    before : point that each object was reached from
     """
-    size = cost.shape[0]
+    size = x.shape[1]
     for j in range(size):
         distance[j] = np.inf
         open_[j] = np.inf
         final[j] = -1.0
     i, base = free, 0.0
     while True:
-        line, offset = cost[i], base - u[i]
+        _costs(x[0, i], x[1, i], x[2, i], y, squared, line)
+        offset = base - best[i]
         for j in range(size):
-            through = offset + line[j] - v[j]
+            through = offset + line[j] + prices[j]
             closer = through < distance[j] and final[j] < 0
             distance[j] = through if closer else distance[j]
             open_[j] = through if closer else open_[j]
