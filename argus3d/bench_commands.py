@@ -10,6 +10,7 @@ from argus3d.checkpoint.shards import DTYPES
 from argus3d.commands import batch_size, positive
 from argus3d.config import ArgusConfig
 from argus3d.generator import ArgusGenerator
+from argus3d.model.transformer import ShapeTransformer
 from argus3d.sampler import sample_tokens
 
 
@@ -34,20 +35,19 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run_sample(arguments: argparse.Namespace) -> None:
     """Print the speed of writing tokens as JSON."""
+    name, transformer = _transformer(arguments)
+    print(json.dumps(bench.measure_sampling(name, transformer, arguments.batch_size, arguments.repeats), indent=1))
+
+
+def _transformer(arguments: argparse.Namespace) -> tuple[str, ShapeTransformer]:
     dtype = DTYPES[arguments.dtype] if arguments.dtype else None
     if arguments.config is None:
-        name = arguments.checkpoint
-        transformer = ArgusGenerator.load(name, arguments.device, dtype).argus.transformer
-    else:
-        name, config, place = (
-            arguments.config,
-            ArgusConfig.preset(arguments.config),
-            memory.find_device(arguments.device),
-        )
-        memory.require_weights(config, dtype or torch.float32, place, name)
-        transformer = bench.random_transformer(config.transformer, place, dtype or torch.float32)
-        name += ", random weights"
-    print(json.dumps(bench.measure_sampling(name, transformer, arguments.batch_size, arguments.repeats), indent=1))
+        generator = ArgusGenerator.load(arguments.checkpoint, arguments.device, dtype)
+        return generator.name, generator.argus.transformer
+    config, place = ArgusConfig.preset(arguments.config), memory.find_device(arguments.device)
+    memory.require_weights(config, dtype or torch.float32, place, arguments.config)
+    transformer = bench.random_transformer(config.transformer, place, dtype or torch.float32)
+    return f"{arguments.config}, random weights", transformer
 
 
 def run_mesh(arguments: argparse.Namespace) -> None:
