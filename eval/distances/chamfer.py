@@ -35,15 +35,15 @@ def chamfer_matrix(
     returns : (G, R) float64, see `chamfer`; the transpose of the matrix with the arguments swapped, to the last bit
     Raises : ValueError, see `chamfer`
     """
-    a = _checked(generated, "generated")
-    b = _checked(reference, "reference")
-    convention = _convention(kind, a.shape[1], b.shape[1])
+    a = checked(generated, "generated")
+    b = checked(reference, "reference")
+    how = convention(kind, a.shape[1], b.shape[1])
     blocks_a, blocks_b = pack(a), pack(b)
     out = np.empty((len(a), len(b)))
     step = max(1, PAIRS // len(b))
     for first in range(0, len(a), step):
         rows, columns = np.mgrid[first : min(first + step, len(a)), : len(b)].reshape(2, -1)
-        out[first : first + step] = pair_sums(blocks_a, blocks_b, rows, columns, *convention).reshape(-1, len(b))
+        out[first : first + step] = pair_sums(blocks_a, blocks_b, rows, columns, *how).reshape(-1, len(b))
     return out
 
 
@@ -54,8 +54,8 @@ def chamfer_self_matrix(clouds: npt.ArrayLike, kind: str = "squared_mean") -> np
     returns : (N, N) float64, symmetric, zero diagonal
     Raises : ValueError, see `chamfer`
     """
-    a = _checked(clouds, "clouds")
-    convention = _convention(kind, a.shape[1], a.shape[1])
+    a = checked(clouds, "clouds")
+    how = convention(kind, a.shape[1], a.shape[1])
     blocks = pack(a)
     out = np.zeros((len(a), len(a)))
     step = max(1, PAIRS // len(a))
@@ -63,13 +63,13 @@ def chamfer_self_matrix(clouds: npt.ArrayLike, kind: str = "squared_mean") -> np
         rows, columns = np.mgrid[first : min(first + step, len(a)), : len(a)].reshape(2, -1)
         above = rows < columns
         rows, columns = rows[above], columns[above]
-        out[rows, columns] = pair_sums(blocks, blocks, rows, columns, *convention)
+        out[rows, columns] = pair_sums(blocks, blocks, rows, columns, *how)
         out[columns, rows] = out[rows, columns]
     return out
 
 
-def _convention(kind: str, points_a: int, points_b: int) -> tuple[bool, float, float]:
-    """Whether roots are taken, and the weights of the two directed sums."""
+def convention(kind: str, points_a: int, points_b: int) -> tuple[bool, float, float]:
+    """Whether roots are taken, and the weights of the two directed sums, for a kind (see `chamfer`)."""
     if kind == "squared_mean":
         return False, 1.0 / points_a, 1.0 / points_b
     if kind == "l2_mean":
@@ -81,7 +81,8 @@ def _convention(kind: str, points_a: int, points_b: int) -> tuple[bool, float, f
     raise ValueError(f"unknown chamfer kind {kind!r}; choose one of {', '.join(KINDS)}")
 
 
-def _checked(clouds: npt.ArrayLike, name: str) -> npt.NDArray[np.float32]:
+def checked(clouds: npt.ArrayLike, name: str) -> npt.NDArray[np.float32]:
+    """A set of clouds that can be measured, (N, P, 3) float32; ValueError naming set and cloud otherwise."""
     array = np.ascontiguousarray(clouds, dtype=np.float32)
     if array.ndim != 3 or array.shape[2] != 3:
         raise ValueError(f"{name}: expected clouds of shape (N, P, 3), got {array.shape}")

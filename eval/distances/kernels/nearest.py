@@ -64,7 +64,7 @@ def _nearest_sum(queries, boxes, count, points, lows, highs, root):  # type: ign
     bound, chosen = np.empty(leaves, np.float32), np.empty(leaves + 1, np.int32)
     best, sums = np.empty(BLOCK, np.float32), np.zeros(BLOCK)
     for block in range(queries.shape[0]):
-        _block_minima(queries[block], boxes[block], points, lows, highs, bound, chosen, best)
+        block_minima(queries[block], boxes[block], points, lows, highs, bound, chosen, best)
         used = min(BLOCK, count - block * BLOCK)
         if root:
             for lane in range(used):
@@ -79,7 +79,7 @@ def _nearest_sum(queries, boxes, count, points, lows, highs, root):  # type: ign
 
 
 @njit(fastmath=FAST, cache=True)
-def _block_minima(query, box, points, lows, highs, bound, chosen, best):  # type: ignore[no-untyped-def]
+def block_minima(query, box, points, lows, highs, bound, chosen, best):  # type: ignore[no-untyped-def]
     """Squared distance of each query of a block to the nearest of all points, into `best`."""
     for lane in range(BLOCK):
         best[lane] = FAR
