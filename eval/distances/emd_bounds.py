@@ -76,10 +76,18 @@ class EmdPairs:
         lower, upper = _bound_pairs(
             a.quantiles, b.quantiles, a.weights, a.ranked, b.ranked, rows, columns, squared, 1 / largest
         )
-        near = np.flatnonzero(_may_be_nearest(rows, columns, lower, upper, self.shape))
+        near = np.flatnonzero(self._may_be_nearest(rows, columns, lower, upper))
         lower[near] = np.maximum(lower[near], self._one_way(rows[near], columns[near]))
         unit = self._reach**2 if squared else self._reach
         return np.maximum(lower - ROUNDING, 0.0) * unit, (upper + ROUNDING) * unit / (1 - gap)
+
+    def _may_be_nearest(self, rows: Indices, columns: Indices, lower: Values, upper: Values) -> npt.NDArray[np.bool_]:
+        """Pairs whose lower bound is below every upper bound in the list of one of their shapes."""
+        best_row = np.full(self.shape[0], np.inf)
+        best_column = best_row if self.symmetric else np.full(self.shape[1], np.inf)
+        np.minimum.at(best_row, rows, upper)
+        np.minimum.at(best_column, columns, upper)
+        return np.asarray((lower < best_row[rows]) | (lower < best_column[columns]))
 
     def _one_way(self, rows: Indices, columns: Indices) -> Values:
         """The larger of the mean distances of one cloud's points to the other cloud."""
@@ -149,16 +157,6 @@ def largest_mean_square(units: Values) -> float:
     units : (K, 3) float64
     """
     return float(np.linalg.eigvalsh(units.T @ units / len(units))[-1]) * (1 + 1e-12)
-
-
-def _may_be_nearest(
-    rows: Indices, columns: Indices, lower: Values, upper: Values, shape: tuple[int, int]
-) -> npt.NDArray[np.bool_]:
-    """Pairs whose lower bound is below every upper bound of their row, or of their column, in the list."""
-    best_row, best_column = np.full(shape[0], np.inf), np.full(shape[1], np.inf)
-    np.minimum.at(best_row, rows, upper)
-    np.minimum.at(best_column, columns, upper)
-    return np.asarray((lower < best_row[rows]) | (lower < best_column[columns]))
 
 
 @njit(parallel=True, cache=True, nogil=True)

@@ -9,8 +9,9 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from eval.distances import emd
-from eval.distances.emd import emd_matrix, emd_squared
+from eval.distances.emd import emd_matrix, emd_self_matrix, emd_squared
 from eval.distances.emd_bounds import EmdPairs, directions, largest_mean_length, largest_mean_square
+from eval.distances.neighbours import Neighbours
 
 Clouds = npt.NDArray[np.float32]
 
@@ -82,6 +83,21 @@ def test_a_set_with_itself_is_symmetric() -> None:
     rows, columns = np.triu_indices(6, 1)
     assert (pairs.exact(rows, columns) == pairs.exact(columns, rows)).all()
     assert pairs.exact(rows[:1], columns[:1])[0] == emd(a[0], a[1], gap=0).value
+
+
+@pytest.mark.parametrize("kind", ["random", "ties", "copies"])
+def test_neighbours_are_those_of_the_matrix(kind: str) -> None:
+    a, b = clouds(kind, 0, 12, 30), clouds(kind, 1, 9, 30)
+    matrix = emd_matrix(a, b)
+    between = Neighbours(EmdPairs(a, b))
+    for axis in (0, 1):
+        index, distance = between.nearest(axis)
+        assert (index == matrix.argmin(axis=axis)).all() and (distance == matrix.min(axis=axis)).all()
+    own = emd_self_matrix(a)
+    np.fill_diagonal(own, np.inf)
+    assert (Neighbours(EmdPairs(a)).nearest()[0] == own.argmin(axis=1)).all()
+    if kind == "random":
+        assert between.solved < between.shape[0] * between.shape[1]
 
 
 def test_copies_and_clouds_of_one_place_are_bounded_closely() -> None:
