@@ -3,7 +3,7 @@
 Every answer is that of the full matrix, ties included: of equally near shapes the lowest index counts, of equally long
 edges the one of the lower, then the higher index. A pair is solved only if its lower bound comes before what is known
 already; what was solved once is remembered and serves every later question. Memory: 4 bytes a pair for the bounds
-(1.6 GB for a union of 20,000) and 16 a solved one.
+(1.6 GB for a union of 20,000) and 8 a solved one.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,6 @@ Indices = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
 
 PAIRS = 1 << 20  # handed to `bounds` and `exact` at once; bounds the lists of indices
-SCANNED, SOLVED = 4096, 256  # pairs not solved that one look at all bounds brings, and how many are solved at once
 
 
 class Pairs(Protocol):
@@ -47,7 +46,8 @@ class Pairs(Protocol):
         """Certified bounds of the same: lower <= exact <= upper, rounding included.
 
         rows, columns : (K,) int64
-        returns : lower, upper, (K,) float64; if symmetric, the lower index always comes first in a pair
+        returns : lower, upper, (K,) float64; where they are equal the distance is known and never asked for. If
+            symmetric, the lower index always comes first in a pair
         """
         ...
 
@@ -85,10 +85,11 @@ class Neighbours:
         self._pairs = pairs
         self.shape = pairs.shape
         self.symmetric = pairs.symmetric
-        self.solved = 0  # pairs solved exactly so far
-        self._state = self._lower_bounds()  # see kernels/known.py
+        self.solved = 0  # pairs asked of `pairs.exact`; not those whose bounds are equal
+        self._state = np.zeros(self.shape, np.int32)  # see kernels/known.py
+        self._stored = 0
         self._values = np.empty(1024)
-        self._ends = np.empty((1024, 2), np.int64)
+        self._take_bounds()
 
     def nearest(self, axis: int = 1) -> tuple[Indices, Values]:
         """Nearest column of each row (axis 1, as for argmin) or nearest row of each column (axis 0).
@@ -118,17 +119,17 @@ class Neighbours:
         """
         if not self.symmetric:
             raise ValueError("spanning trees need one set with itself; join both sets first")
-        trees: list[Indices] = []
-        used = np.zeros(0, np.bool_)
-        for _ in range(k):
-            places = self._spanning_tree(used)
-            if len(places) < self.shape[0] - 1:
+        edges, step = np.empty((0, 2), np.int64), max(1, self.shape[0] - 1)
+        while len(edges) < k * step:
+            ahead = known.least_trees(self._state, self._values, edges, k - len(edges) // step)
+            open_ = self._state[ahead[:, 0], ahead[:, 1]] >= 0
+            # Trees that are the least even if all else were as near as its lower bound are the least indeed.
+            final = int(np.argmax(open_)) // step * step if open_.any() else len(ahead)
+            edges = np.concatenate([edges, ahead[:final]])
+            if not open_.any():
                 break
-            used = np.concatenate([used, np.zeros(self.solved - len(used), np.bool_)])
-            used[places] = True
-            trees.append(places)
-        places = np.concatenate([np.zeros(0, np.int64), *trees])
-        return self._ends[places], len(trees)
+            self._solve(ahead[open_, 0], ahead[open_, 1])
+        return edges, len(edges) // step
 
     def matrix(self) -> Values:
         """All distances, every pair solved.
@@ -150,21 +151,22 @@ class Neighbours:
         return np.asarray(self._values[~self._state[rows, columns]])
 
     def bounds(self, rows: Indices, columns: Indices) -> tuple[Values, Values]:
-        """What is known of pairs: twice the distance where it was solved, else a lower bound and infinity."""
+        """What is known of pairs: the distance twice where it was solved, else a lower bound and infinity."""
         state = self._state[rows, columns]
         open_ = state >= 0
         lower = np.where(open_, state, 0).astype(np.int32).view(np.float32).astype(np.float64)
         lower[~open_] = self._values[~state[~open_]]
         return lower, np.where(open_, np.inf, lower)
 
-    def _lower_bounds(self) -> npt.NDArray[np.int32]:
-        state = np.zeros(self.shape, np.float32)
+    def _take_bounds(self) -> None:
         for rows, columns in self._all_pairs():
-            lower, _ = self._pairs.bounds(rows, columns)
-            state[rows, columns] = _rounded_down(lower)
+            lower, upper = self._pairs.bounds(rows, columns)
+            bits = _rounded_down(lower).view(np.int32)
+            self._state[rows, columns] = bits
             if self.symmetric:
-                state[columns, rows] = state[rows, columns]
-        return state.view(np.int32)
+                self._state[columns, rows] = bits
+            exact = lower == upper
+            self._store(rows[exact], columns[exact], lower[exact])
 
     def _all_pairs(self) -> Iterator[tuple[Indices, Indices]]:
         """All pairs, some rows at a time; if symmetric, each once with the lower index first."""
@@ -181,17 +183,19 @@ class Neighbours:
         if self.symmetric:
             rows, columns = np.minimum(rows, columns), np.maximum(rows, columns)
         rows, columns = np.divmod(np.unique(rows * self.shape[1] + columns), self.shape[1])
-        total = self.solved + len(rows)
+        self._store(rows, columns, self._pairs.exact(rows, columns))
+        self.solved += len(rows)
+
+    def _store(self, rows: Indices, columns: Indices, values: Values) -> None:
+        total = self._stored + len(rows)
         if total > len(self._values):
             self._values = np.concatenate([self._values, np.empty(total)])
-            self._ends = np.concatenate([self._ends, np.empty((total, 2), np.int64)])
-        places = np.arange(self.solved, total)
-        self._values[places] = self._pairs.exact(rows, columns)
-        self._ends[places] = np.stack([rows, columns], axis=1)
+        places = np.arange(self._stored, total)
+        self._values[places] = values
         self._state[rows, columns] = ~places
         if self.symmetric:
             self._state[columns, rows] = ~places
-        self.solved = total
+        self._stored = total
 
     def _search(self, k: int, columns: bool) -> tuple[Indices, Values]:
         state = self._state.T if columns else self._state
@@ -208,60 +212,6 @@ class Neighbours:
                 return index, value
             pair = (asked[open_], open_) if columns else (open_, asked[open_])
             self._solve(*pair)
-
-    def _spanning_tree(self, used: npt.NDArray[np.bool_]) -> Indices:
-        """Places of the edges of a minimum spanning tree among the solved pairs, fewer than N - 1 if there is none.
-
-        used : (E,) bool, which of the pairs solved first are not to be used
-
-        Kruskal's algorithm, but a pair is solved only when its lower bound is reached and its ends are still apart.
-        """
-        size = self.shape[0]
-        parent = np.arange(size)
-        free = np.flatnonzero(~np.concatenate([used, np.zeros(self.solved - len(used), np.bool_)]))
-        tree: list[Indices] = []
-        found = 0
-        while found < size - 1:
-            labels = known.roots(parent)
-            rows, columns, frontier = known.cheapest_across(self._state, labels, max(SCANNED, 2 * size))
-            free = self._solve_needed(parent, free, rows, columns)
-            free, taken = self._take(parent, free, frontier)
-            tree.append(taken)
-            found += len(taken)
-            if len(rows) == 0:
-                break
-        return np.concatenate([np.zeros(0, np.int64), *tree])
-
-    def _solve_needed(self, parent: Indices, free: Indices, rows: Indices, columns: Indices) -> Indices:
-        """Solve those pairs of a list that may be edges of the tree; return the free edges, with them."""
-        lower = self._state[rows, columns].view(np.float32).astype(np.float64)
-        order = np.lexsort((columns, rows, lower))
-        lower, rows, columns = lower[order], rows[order], columns[order]
-        while len(lower):
-            near = self._sorted(free[self._values[free] <= lower[-1]])
-            wanted = max(SOLVED, self.shape[0] // 16)
-            chosen = known.needed(parent, self._values[near], self._ends[near], lower, rows, columns, wanted)
-            if len(chosen) == 0:
-                break
-            first = self.solved
-            self._solve(rows[chosen], columns[chosen])
-            free = np.concatenate([free, np.arange(first, self.solved)])
-            rest = np.ones(len(lower), np.bool_)
-            rest[chosen] = False
-            lower, rows, columns = lower[rest], rows[rest], columns[rest]
-        return free
-
-    def _take(self, parent: Indices, free: Indices, frontier: tuple[float, int, int]) -> tuple[Indices, Indices]:
-        """Join components by the known edges before `frontier`; return the edges still free, and those of the tree."""
-        near = self._sorted(free[self._values[free] <= frontier[0]])
-        taken = near[known.join(parent, self._values[near], self._ends[near], frontier)]
-        labels = known.roots(parent)
-        ends = labels[self._ends[free]]
-        return free[ends[:, 0] != ends[:, 1]], taken
-
-    def _sorted(self, places: Indices) -> Indices:
-        ends = self._ends[places]
-        return np.asarray(places[np.lexsort((ends[:, 1], ends[:, 0], self._values[places]))])
 
 
 def _rounded_down(values: Values) -> npt.NDArray[np.float32]:

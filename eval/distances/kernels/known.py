@@ -7,8 +7,6 @@ their bits are), and for a solved one the complement of its place in `values` (f
 import numpy as np
 from numba import njit, prange
 
-CHUNKS = 16
-BINS = 1 << 16
 ANY = np.int32(0x7FFFFFFF)  # above the bits of every float
 
 
@@ -60,135 +58,97 @@ def _as_float(bits):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def cheapest_across(state, labels, wanted):  # type: ignore[no-untyped-def]
-    """The first pairs not solved between nodes of different labels, by (lower bound, lower index, higher index).
+def least_trees(state, values, used, k):  # type: ignore[no-untyped-def]
+    """Up to k minimum spanning trees, one after another, if every pair not solved were as near as its lower bound.
 
-    state : (N, N), of which the upper triangle is read
-    labels : (N,) int64, the component of each node
-    wanted : how many
-    returns : rows, columns (K,) int64, K <= wanted, lower index first, not sorted; and the key (float64, int64, int64)
-        that no other such pair lies below: infinite if there is no other
+    state : (N, N), symmetric
+    used : (E, 2) int64, edges that no tree may have
+    returns : edges (T * (N - 1), 2) int64, tree after tree, lower index first; T below k if the pairs left do not
+        connect all
+
+    Edges are ordered by (distance, lower index, higher index), which no two edges share, so the trees are unique.
     """
-    high = _histogram(state, labels, np.int32(-1))
-    upper, before = _reaching(high, wanted)
-    if upper < 0:
-        cut, before = ANY, 0
-    else:
-        lower, within = _reaching(_histogram(state, labels, np.int32(upper)), wanted - before)
-        cut, before = np.int32((upper << 15) | lower), before + within
-    return _collect(state, labels, cut, wanted - before)
-
-
-@njit(parallel=True, cache=True)
-def _histogram(state, labels, upper):  # type: ignore[no-untyped-def]
-    """How many pairs have each value of their upper 16 bits or, where those are `upper`, of their lower 15."""
     size = state.shape[0]
-    parts = np.zeros((CHUNKS, BINS), np.int64)
-    for chunk in prange(CHUNKS):
-        for i in range(chunk, size, CHUNKS):
-            label = labels[i]
-            for j in range(i + 1, size):
-                bits = state[i, j]
-                if bits < 0 or labels[j] == label:
-                    continue
-                if upper < 0:
-                    parts[chunk, bits >> 15] += 1
-                elif bits >> 15 == upper:
-                    parts[chunk, bits & 0x7FFF] += 1
-    return parts.sum(axis=0)
-
-
-@njit(cache=True)
-def _reaching(histogram, wanted):  # type: ignore[no-untyped-def]
-    """The bin in which the running count reaches a number, and the count before it; -1 if it never does."""
-    before = 0
-    for place in range(histogram.shape[0]):
-        if before + histogram[place] >= wanted:
-            return place, before
-        before += histogram[place]
-    return -1, before
-
-
-@njit(cache=True)
-def _collect(state, labels, cut, ties):  # type: ignore[no-untyped-def]
-    """All pairs below a cut, and the first `ties` of those that equal it."""
-    size = state.shape[0]
-    rows, columns = [np.int64(0) for _ in range(0)], [np.int64(0) for _ in range(0)]
-    following = _as_float(np.int32(cut + 1)) if cut < ANY else np.float32(np.inf)
-    frontier = (np.float64(following), np.int64(0), np.int64(0))
-    for i in range(size):
-        label = labels[i]
-        for j in range(i + 1, size):
-            bits = state[i, j]
-            if bits < 0 or bits > cut or labels[j] == label:
-                continue
-            if bits == cut:
-                ties -= 1
-                if ties < 0:
-                    if ties == -1:
-                        frontier = (np.float64(_as_float(cut)), np.int64(i), np.int64(j))
-                    continue
-            rows.append(np.int64(i))
-            columns.append(np.int64(j))
-    return np.array(rows), np.array(columns), frontier
-
-
-@njit(cache=True)
-def needed(parent, known, edges, lower, rows, columns, wanted):  # type: ignore[no-untyped-def]
-    """The first of some unsolved pairs that may be an edge of the minimum spanning tree, given the edges known.
-
-    parent : (N,) int64, components so far (see `root`)
-    known : (E,) float64, lengths of known edges; edges : (E, 2) int64; both by (length, lower index, higher index)
-    lower : (K,) float64; rows, columns : (K,) int64; pairs not solved, in the same order
-    returns : up to `wanted` places in the list of pairs; the ends of those passed over are joined by shorter edges
-    """
-    forest, chosen, turn = parent.copy(), [np.int64(0) for _ in range(0)], 0
-    for pair in range(lower.shape[0]):
-        i, j = rows[pair], columns[pair]
-        while turn < known.shape[0] and before(known[turn], edges[turn, 0], edges[turn, 1], lower[pair], i, j):
-            forest[root(forest, edges[turn, 0])] = root(forest, edges[turn, 1])
-            turn += 1
-        if root(forest, i) != root(forest, j):
-            chosen.append(np.int64(pair))
-            if len(chosen) == wanted:
-                break
-    return np.array(chosen)
-
-
-@njit(cache=True)
-def join(parent, known, edges, frontier):  # type: ignore[no-untyped-def]
-    """Join components by those edges, in their order, that come before a key; which joined two, (E,) bool."""
-    took = np.zeros(edges.shape[0], np.bool_)
-    value, i, j = frontier
-    for edge in range(edges.shape[0]):
-        if not before(known[edge], edges[edge, 0], edges[edge, 1], value, i, j):
+    edges = np.empty((used.shape[0] + k * (size - 1), 2), np.int64)
+    edges[: used.shape[0]] = used
+    filled = used.shape[0]
+    for _ in range(k):
+        starts, others = _adjacent(edges[:filled], size)
+        if not _prim(state, values, starts, others, edges[filled : filled + size - 1]):
             break
-        a, b = root(parent, edges[edge, 0]), root(parent, edges[edge, 1])
-        parent[a] = b
-        took[edge] = a != b
-    return took
+        filled += size - 1
+    return edges[used.shape[0] : filled].copy()
 
 
 @njit(cache=True)
-def roots(parent):  # type: ignore[no-untyped-def]
-    """The component of each node, (N,) int64."""
-    out = np.empty_like(parent)
-    for node in range(parent.shape[0]):
-        out[node] = root(parent, node)
-    return out
+def _adjacent(edges, size):  # type: ignore[no-untyped-def]
+    """Neighbours of each node: those of node i are others[starts[i] : starts[i + 1]]."""
+    starts = np.zeros(size + 2, np.int64)
+    for edge in range(edges.shape[0]):
+        starts[edges[edge, 0] + 2] += 1
+        starts[edges[edge, 1] + 2] += 1
+    starts = np.cumsum(starts)
+    others = np.empty(2 * edges.shape[0], np.int64)
+    for edge in range(edges.shape[0]):
+        for end in range(2):
+            node = edges[edge, end]
+            others[starts[node + 1]] = edges[edge, 1 - end]
+            starts[node + 1] += 1
+    return starts[:-1], others
 
 
 @njit(cache=True)
-def root(parent, node):  # type: ignore[no-untyped-def]
-    while parent[node] != node:
-        parent[node] = parent[parent[node]]
-        node = parent[node]
-    return node
+def _prim(state, values, starts, others, edges):  # type: ignore[no-untyped-def]
+    """Fill `edges` with the minimum spanning tree of the edges not used before; False if there is none.
+
+    The nodes outside the tree lie side by side, with their nearest node inside (`link`, -1 where no edge leads), its
+    distance, and the bits of that rounded down: most nodes pass by a comparison of whole numbers.
+    """
+    size = state.shape[0]
+    outside, used = np.arange(1, size), np.zeros(size, np.bool_)
+    bits, distance, link = np.full(size, ANY), np.full(size, np.inf), np.full(size, -1, np.int64)
+    newest = 0
+    for step in range(size - 1):
+        row, last = state[newest], size - 2 - step
+        used[others[starts[newest] : starts[newest + 1]]] = True
+        chosen, least = -1, ANY
+        for place in range(last + 1):
+            node = outside[place]
+            if row[node] <= bits[place] and not used[node]:  # so are all solved pairs, which are below zero
+                value = np.float64(_as_float(row[node])) if row[node] >= 0 else values[~row[node]]
+                if _comes_first(value, newest, node, distance[place], link[place], node):
+                    bits[place], distance[place], link[place] = _bits_below(value), value, newest
+            if bits[place] <= least and link[place] >= 0:
+                other = outside[chosen]
+                if chosen < 0 or _comes_first(
+                    distance[place], link[place], node, distance[chosen], link[chosen], other
+                ):
+                    chosen, least = place, bits[place]
+        if chosen < 0:
+            return False
+        used[others[starts[newest] : starts[newest + 1]]] = False
+        newest, linked = outside[chosen], link[chosen]
+        edges[step, 0], edges[step, 1] = min(newest, linked), max(newest, linked)
+        outside[chosen], bits[chosen] = outside[last], bits[last]
+        distance[chosen], link[chosen] = distance[last], link[last]
+    return True
 
 
 @njit(cache=True)
-def before(a, i, j, b, k, m):  # type: ignore[no-untyped-def]
-    """Whether key (a, i, j) comes before key (b, k, m)."""
-    if a != b:
-        return a < b
-    return i < k or (i == k and j < m)
+def _bits_below(value):  # type: ignore[no-untyped-def]
+    """Bits of the largest float32 that is not above a number of 0 or more."""
+    one = np.empty(1, np.float32)
+    one[0] = value
+    bits = one.view(np.int32)[0]
+    return bits - np.int32(1) if np.float64(one[0]) > value else bits
+
+
+@njit(cache=True)
+def _comes_first(value, a, b, other_value, c, d):  # type: ignore[no-untyped-def]
+    """Whether edge (a, b) comes before edge (c, d)."""
+    if value != other_value:
+        return value < other_value
+    low, other_low = min(a, b), min(c, d)
+    if low != other_low:
+        return low < other_low
+    return max(a, b) < max(c, d)
