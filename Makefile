@@ -165,8 +165,10 @@ train: $(ROOT)/household/manifest.json $(ROOT)/procedural/manifest.json | $(ENV)
 
 # --- checks ----------------------------------------------------------------------------------------------------------
 
-bench: | $(ENV) ## measure speeds on this machine into reports/results/bench-*.json
-	for file in benchmarks/*.py; do $(BIN)/python $$file --out reports/results/bench-$$(basename $$file .py).json; done
+# Not among them: gpu.sh, which needs a GPU, and import_memory.py, which needs 30 GB of disk.
+bench: | $(ENV) ## measure speeds on this machine into reports/results/bench-*.json and README's cost table
+	for name in sampling meshing; do $(BIN)/python -m benchmarks.$$name --out reports/results/bench-$$name.json; done
+	$(BIN)/python -m benchmarks.cost_table README.md
 
 test: | $(ENV) ## run the tests
 	$(BIN)/python -m pytest

@@ -1,5 +1,6 @@
 """README's commands are real: each parses, the quick ones run."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from argus3d.cli import main, parser
+from benchmarks import cost_table
 from eval.cli import main as eval_main
 
 ROOT = Path(__file__).parent.parent
@@ -46,6 +48,22 @@ def test_sampling_as_in_the_readme_then_scoring_it(tmp_path: Path, monkeypatch: 
     assert eval_main(["score", folder, folder, "--protocol", "smoke", "--out", str(out)]) == 0
     assert eval_main(["table", str(out), "--out", str(tmp_path / "mine")]) == 0
     assert "mine" in (tmp_path / "mine.md").read_text()
+
+
+def test_the_cost_table_is_that_of_the_measurements() -> None:
+    assert cost_table.replaced(README, cost_table.cost_table()) == README
+
+
+def test_a_gpu_that_was_measured_gets_its_table(tmp_path: Path) -> None:
+    for path in cost_table.RESULTS.glob("bench-*.json"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    row = {"what": "batch 16: seconds a shape", "measured": 0.3, "at_most": 0.35, "met": True}
+    measured = {"conditions": {"device": "a card"}, "targets": [row]}
+    (tmp_path / "bench-gpu.json").write_text(json.dumps(measured))
+    table = cost_table.cost_table(tmp_path)
+    assert "On one a card" in table and "| batch 16: seconds a shape | 0.3 | at most 0.35 |" in table
+    with pytest.raises(ValueError, match="has no"):
+        cost_table.replaced("no markers", table)
 
 
 def test_the_doctor_is_content() -> None:

@@ -1,0 +1,102 @@
+"""README's cost table from `reports/results/bench-*.json`: `python -m benchmarks.cost_table README.md`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parents[1] / "reports" / "results"
+BEGIN, END = "<!-- cost:begin -->", "<!-- cost:end -->"
+
+
+def cost_table(results: Path = RESULTS) -> str:
+    """Markdown of what was measured, each number beside what it stands against."""
+    sampling, meshing, imports = (_read(results / f"bench-{name}.json") for name in ("sampling", "meshing", "import"))
+    both, nano = sampling["cached_against_released_way"], sampling["nano"]
+    small, whole = both["small width, 1,024 tokens"], both["nano, 400 tokens"]
+    rows = [
+        ("1,024 tokens, width 64, one shape", _seconds(_median(small["seconds"])),
+         f"{small['ratio']:.0f} times as fast as the released way, same tokens"),
+        ("nano: tokens of 16 shapes", _seconds(_median(whole["seconds"])),
+         f"{whole['ratio']:.0f} times as fast as the released way, same tokens"),
+        ("nano: class to mesh of 64 cells", f"{nano['class to mesh']['shapes_per_second']:.1f} shapes a second", ""),
+    ]  # fmt: skip
+    rows += [_mesh_row(line) for line in meshing["lines"]]
+    rows += [_import_row(row) for row in imports["rows"] if "bfloat16" in row["what"]]
+    table = ["| step | cost | beside |", "| --- | --- | --- |", *(f"| {' | '.join(row)} |" for row in rows)]
+    machine = sampling["conditions"]
+    return "\n".join([
+        f"Measured on {machine['cores']} cores ({machine['device']}), no GPU, each pair in turn (`make bench`,",
+        "`reports/results/bench-*.json`). The released way is the original's, written plainly in `tests/reference/`:",
+        "everything computed again at every step; adaptive refinement point by point.",
+        "", *table, "",
+        *_gpu(results),
+    ])  # fmt: skip
+
+
+def _mesh_row(line: dict[str, Any]) -> tuple[str, str, str]:
+    """Planes to a mesh of one shape."""
+    ratio, surface = line["ratios"]["released to ours"], line["surface"]
+    same = surface["vertices of dense missed"] == 0 and surface["vertices not of dense"] == 0
+    beside = f"{ratio:.1f} times as fast as the released way, {line['ratios']['dense to ours']:.1f} as the dense grid"
+    return (
+        f"planes to mesh, 128 cells: {line['shape']}", _seconds(line["ways"]["ours"]["seconds"]),
+        beside + ("; its every vertex" if same else ""),
+    )  # fmt: skip
+
+
+def _import_row(row: dict[str, Any]) -> tuple[str, str, str]:
+    cost = f"{row['seconds']:.0f} s, {row['peak'] / 1e9:.1f} GB of memory"
+    beside = f"{row['ratio']:.2f} times the files of {row['file_bytes'] / 1e9:.1f} GB"
+    return f"released sizes, random weights: {row['what']}", cost, beside
+
+
+def _gpu(results: Path) -> list[str]:
+    """The targets of the released sizes on one card, or that they were not measured."""
+    path = results / "bench-gpu.json"
+    if not path.exists():
+        return [
+            "On a GPU nothing was measured yet: no card was at hand. `bash benchmarks/gpu.sh` measures the released",
+            "sizes at batch 1, 16 and 64 beside the bandwidth of the card and the released way, for this table.",
+        ]  # fmt: skip
+    report = _read(path)
+    rows = [
+        f"| {row['what']} | {row['measured']:g} | {'at most' if 'at_most' in row else 'at least'} "
+        f"{row.get('at_most', row.get('at_least')):g} |"
+        for row in report["targets"]
+    ]
+    device = report["conditions"]["device"]
+    return [f"On one {device}, the released sizes with random weights in bfloat16:", "",
+            "| what | measured | asked |", "| --- | --- | --- |", *rows]  # fmt: skip
+
+
+def _median(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.2f} s" if value >= 1 else f"{1000 * value:.0f} ms"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text()))
+
+
+def replaced(text: str, table: str) -> str:
+    """`text` with `table` between its markers. Raises: ValueError when they are missing."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the text has no {BEGIN} and {END}.")
+    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+
+
+def main(words: list[str]) -> int:
+    """Write the table into the file named."""
+    path = Path(words[0])
+    path.write_text(replaced(path.read_text(), cost_table()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
