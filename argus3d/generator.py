@@ -68,19 +68,11 @@ def stream_seed(seed: int, sample_id: str) -> int:
 
 
 @dataclass(frozen=True)
-class SamplingConfig:
-    """How tokens are drawn and meshes cut; `resolution` and `threshold` None are the checkpoint's own."""
+class SamplingConfig(Draw):
+    """How tokens are drawn, and meshes cut; `resolution` and `threshold` None are the checkpoint's own."""
 
-    top_k: int | None = 250
-    top_p: float | None = None
-    temperature: float = 1.0
-    greedy: bool = False
     resolution: int | None = None
     threshold: float | None = None
-
-    @property
-    def draw(self) -> Draw:
-        return Draw(self.top_k, self.top_p, self.temperature, self.greedy)
 
 
 class ArgusGenerator:
@@ -138,8 +130,8 @@ class ArgusGenerator:
         self, classes: Sequence[int], seeds: Sequence[int], config: SamplingConfig, progress: Progress | None = None
     ) -> Tensor:
         """Token grids (B, T) of classes and stream seeds."""
-        if self._sampler is None or self._sampler.draw != config.draw:
-            self._sampler = Sampler(self.argus.transformer, config.draw)
+        if self._sampler is None or self._sampler.draw != config:
+            self._sampler = Sampler(self.argus.transformer, config)
         return self._sampler.tokens(torch.tensor(classes), seeds, progress=progress)
 
     def shapes(self, wanted: Sequence[Request], tokens: Tensor, seed: int, config: SamplingConfig) -> Iterator[Sample]:
@@ -153,7 +145,7 @@ class ArgusGenerator:
 
         Raises: UserError for what is not, before anything costly begins.
         """
-        config.draw.check(self.argus.config.transformer.vocabulary)
+        config.check(self.argus.config.transformer.vocabulary)
         resolution, threshold = self._surface(config)
         check_resolution(resolution)
         logit(threshold)

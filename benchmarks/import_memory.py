@@ -10,7 +10,6 @@ import json
 import mmap
 import multiprocessing
 import os
-import platform
 import shutil
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from argus3d.bench import conditions
 from argus3d.checkpoint import load, released_names
 from argus3d.checkpoint.importing import import_released
 from argus3d.config import ArgusConfig
@@ -128,13 +128,8 @@ def main() -> None:
         rows.append(row(what, alone(run_load, scratch, touch), size))
     report = {
         "rows": rows,
-        "conditions": {
-            "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-            "load": os.getloadavg()[0],
-            "processor": platform.machine(),
-            "torch": torch.__version__,
-            "python": platform.python_version(),
+        "conditions": conditions(torch.device("cpu"))
+        | {
             "files": "random weights of the released sizes, not in the page cache; sha256 of every shard included",
             "peak": "VmHWM of a process of its own, mapped pages included",
         },

@@ -10,7 +10,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import resource
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from argus3d.bench import conditions
 from argus3d.config import ArgusConfig
 from argus3d.data.files import write_json
 from argus3d.generator import ArgusGenerator
@@ -210,15 +210,7 @@ def main() -> None:
             for cells in (64, 128, 256, 512)
         ],
         "peak memory, GB, 512 cells, gyroid": peak,
-        "conditions": {
-            "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-            "load": os.getloadavg()[0],
-            "processor": platform.machine(),
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-            "repeats": arguments.repeats,
-        },
+        "conditions": conditions(torch.device("cpu")) | {"repeats": arguments.repeats},
     }
     write_json(arguments.out, report)
     print(json.dumps(report, indent=1))
