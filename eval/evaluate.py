@@ -2,18 +2,19 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from argus3d.data.files import beside
 from argus3d.errors import UserError
 from eval import intervals
 from eval.clouds import CloudSet, thin
-from eval.distances.chamfer import chamfer_matrix, chamfer_self_matrix
-from eval.distances.emd import emd_matrix, emd_self_matrix
+from eval.distances.chamfer_pairs import ChamferPairs
+from eval.distances.emd_bounds import EmdPairs
+from eval.distances.kept import Kept
+from eval.distances.neighbours import Pairs
+from eval.distances.sets import Sets
 from eval.metrics.coverage import coverage
 from eval.metrics.ecd import Ecd, ecd
 from eval.metrics.mmd import mmd
@@ -22,17 +23,8 @@ from eval.normalize import normalize
 from eval.protocol import Protocol, get_protocol
 from eval.results import Counts, MetricValue, Result
 
-Matrix = npt.NDArray[np.float64]
+Values = npt.NDArray[np.float64]
 Points = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Distances:
-    """The three matrices every set metric asks for, generated shapes in rows."""
-
-    gr: Matrix
-    gg: Matrix
-    rr: Matrix
 
 
 def evaluate(generated: npt.ArrayLike, reference: npt.ArrayLike, protocol: str | Protocol = "argus3d-v1") -> Result:
@@ -82,11 +74,8 @@ def evaluate_sets(
     points_g = _points(thin(generated, size, protocol.seed), "generated", protocol)
     points_r = _points(thin(reference, size, protocol.seed), "reference", protocol)
     metrics: dict[str, MetricValue] = {}
-    for suffix, distances in (
-        ("cd", _chamfer_distances(points_g, points_r, protocol, cache)),
-        ("emd", _emd_distances(points_g, points_r, protocol, cache)),
-    ):
-        found, undefined = set_metrics(distances, protocol, suffix)
+    for suffix, measure in (("cd", _chamfer_pairs), ("emd", _emd_pairs)):
+        found, undefined = _measured(measure, points_g, points_r, protocol, suffix, cache)
         metrics |= found
         notes += undefined
     return Result(
@@ -100,13 +89,13 @@ def evaluate_sets(
     )
 
 
-def set_metrics(distances: Distances, protocol: Protocol, suffix: str) -> tuple[dict[str, MetricValue], list[str]]:
+def set_metrics(sets: Sets, protocol: Protocol, suffix: str) -> tuple[dict[str, MetricValue], list[str]]:
     """All set metrics of one kind of distance, and notes on what is undefined.
 
     suffix : "cd" or "emd", ends the metrics' names
     """
-    scores, whole = _edge_counts(distances, protocol, suffix)
-    metrics = _mean_like(distances, protocol, suffix) | scores
+    scores, whole = _edge_counts(sets, protocol, suffix)
+    metrics = _mean_like(sets, protocol, suffix) | scores
     notes = [f"ecd_{suffix} {whole.note}"] if whole.note else []
     blank = [key for key, entry in metrics.items() if np.isnan(entry.low) and not np.isnan(entry.value)]
     if blank:
@@ -126,35 +115,35 @@ def clouds_sha256(clouds: Points) -> str:
     return hashlib.sha256(f"{clouds.dtype} {clouds.shape} ".encode() + clouds.tobytes()).hexdigest()
 
 
-def _mean_like(distances: Distances, protocol: Protocol, suffix: str) -> dict[str, MetricValue]:
+def _mean_like(sets: Sets, protocol: Protocol, suffix: str) -> dict[str, MetricValue]:
     """MMD, COV, 1-NNA."""
 
-    def statistic(gr: Matrix, gg: Matrix, rr: Matrix) -> Matrix:
-        return np.array([mmd(gr), coverage(gr), one_nna(gr, gg, rr)])
+    def statistic(some: Sets) -> Values:
+        return np.array([mmd(some), coverage(some), one_nna(some)])
 
-    values = statistic(distances.gr, distances.gg, distances.rr)
-    drawn = _subsamples(distances, statistic, intervals.QUARTER, protocol)
+    values = statistic(sets)
+    drawn = _subsamples(sets, statistic, intervals.QUARTER, protocol)
     described = {"mmd": ("lower", None, np.inf), "cov": ("higher", None, 1.0), "one_nna": ("towards", 0.5, 1.0)}
     metrics = {}
     for column, (key, (direction, ideal, most)) in enumerate(described.items()):
         low, high = intervals.mean_like_interval(
-            values[column], drawn[:, column], len(distances.gr), protocol.confidence, (0.0, most)
+            values[column], drawn[:, column], sets.generated, protocol.confidence, (0.0, most)
         )
         unit = _unit(suffix, protocol) if key == "mmd" else ""
         metrics[f"{key}_{suffix}"] = MetricValue(float(values[column]), low, high, direction, ideal, unit)
     return metrics
 
 
-def _edge_counts(distances: Distances, protocol: Protocol, suffix: str) -> tuple[dict[str, MetricValue], Ecd]:
+def _edge_counts(sets: Sets, protocol: Protocol, suffix: str) -> tuple[dict[str, MetricValue], Ecd]:
     """ECD and its two parts."""
 
-    def statistic(gr: Matrix, gg: Matrix, rr: Matrix) -> Matrix:
-        part = ecd(gr, gg, rr, protocol.ecd_k)
+    def statistic(some: Sets) -> Values:
+        part = ecd(some, protocol.ecd_k)
         return np.array([part.zw, part.zd])
 
-    whole = ecd(distances.gr, distances.gg, distances.rr, protocol.ecd_k)
-    drawn = _subsamples(distances, statistic, intervals.HALF, protocol)
-    size, share = len(distances.gr), protocol.confidence
+    whole = ecd(sets, protocol.ecd_k)
+    drawn = _subsamples(sets, statistic, intervals.HALF, protocol)
+    size, share = sets.generated, protocol.confidence
     low, high = intervals.squared_length_interval(whole.zw, whole.zd, drawn, size, share)
     metrics = {f"ecd_{suffix}": MetricValue(whole.value, low, high, "lower", 2.0)}
     for column, (key, value) in enumerate({"zw": whole.zw, "zd": whole.zd}.items()):
@@ -163,10 +152,8 @@ def _edge_counts(distances: Distances, protocol: Protocol, suffix: str) -> tuple
     return metrics, whole
 
 
-def _subsamples(distances: Distances, statistic: intervals.Statistic, parts: int, protocol: Protocol) -> Matrix:
-    return intervals.subsample(
-        distances.gr, distances.gg, distances.rr, statistic, parts, protocol.interval_repeats, protocol.seed
-    )
+def _subsamples(sets: Sets, statistic: intervals.Statistic, parts: int, protocol: Protocol) -> Values:
+    return intervals.subsample(sets, statistic, parts, protocol.interval_repeats, protocol.seed)
 
 
 def counts(clouds: CloudSet) -> Counts:
@@ -213,31 +200,33 @@ def _demand_finite(clouds: CloudSet, role: str) -> None:
         )
 
 
-def _chamfer_distances(generated: Points, reference: Points, protocol: Protocol, cache: Path | None) -> Distances:
-    kind = protocol.chamfer
-    own = _kept(cache, reference, f"chamfer {kind}", lambda: chamfer_self_matrix(reference, kind))
-    return Distances(chamfer_matrix(generated, reference, kind), chamfer_self_matrix(generated, kind), own)
-
-
-def _emd_distances(generated: Points, reference: Points, protocol: Protocol, cache: Path | None) -> Distances:
-    positions = point_positions(protocol.points, protocol.emd_points, protocol.seed)
-    g, r = generated[:, positions], reference[:, positions]
-    own = _kept(cache, r, f"emd {protocol.emd} {protocol.emd_solver}", lambda: emd_self_matrix(r))
-    return Distances(emd_matrix(g, r), emd_self_matrix(g), own)
-
-
-def _kept(cache: Path | None, clouds: Points, what: str, compute: Callable[[], Matrix]) -> Matrix:
-    """A set's own distances, from the cache folder if the same clouds were measured the same way before."""
+def _measured(
+    measure: Callable[[Points, Protocol], Pairs],
+    generated: Points,
+    reference: Points,
+    protocol: Protocol,
+    suffix: str,
+    cache: Path | None,
+) -> tuple[dict[str, MetricValue], list[str]]:
+    """Metrics and notes by one kind of distance; the reference's own distances come from, and go to, the cache."""
+    pairs = measure(np.concatenate([generated, reference]), protocol)
     if cache is None:
-        return compute()
-    key = hashlib.sha256(f"{what} {clouds_sha256(clouds)}".encode()).hexdigest()
-    path = cache / f"{key}.npy"
-    if path.is_file():
-        return np.asarray(np.load(path))
-    matrix = compute()
-    with beside(path) as scratch:
-        np.save(scratch, matrix)
-    return matrix
+        return set_metrics(Sets(pairs, len(generated)), protocol, suffix)
+    what = f"{suffix} {protocol.chamfer} {protocol.emd} {protocol.emd_solver} {protocol.emd_points} {protocol.seed}"
+    key = hashlib.sha256(f"{what} {clouds_sha256(reference)}".encode()).hexdigest()
+    kept = Kept(pairs, len(generated), cache / f"{key}.npy")
+    sets = Sets(kept, len(generated))
+    found = set_metrics(sets, protocol, suffix)
+    kept.save(sets.union)
+    return found
+
+
+def _chamfer_pairs(clouds: Points, protocol: Protocol) -> Pairs:
+    return ChamferPairs(clouds, kind=protocol.chamfer)
+
+
+def _emd_pairs(clouds: Points, protocol: Protocol) -> Pairs:
+    return EmdPairs(clouds[:, point_positions(protocol.points, protocol.emd_points, protocol.seed)])
 
 
 def _as_set(role: str, clouds: npt.ArrayLike) -> CloudSet:

@@ -31,34 +31,32 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eval.distances.sets import Sets
+
 QUARTER, HALF = 4, 2  # a subsample is one of so many parts of each set
 SMALLEST = 16  # shapes a set below which a part says nothing
 DEFINED = 0.9  # share of subsamples that must have a value
 BOOTSTRAPS = 2000
 
-Matrix = npt.NDArray[np.float64]
-Statistic = Callable[[Matrix, Matrix, Matrix], npt.NDArray[np.float64]]
+Statistic = Callable[[Sets], npt.NDArray[np.float64]]
 
 
-def subsample(
-    d_gr: Matrix, d_gg: Matrix, d_rr: Matrix, statistic: Statistic, parts: int, repeats: int, seed: int
-) -> npt.NDArray[np.float64]:
+def subsample(sets: Sets, statistic: Statistic, parts: int, repeats: int, seed: int) -> npt.NDArray[np.float64]:
     """Values of some metrics on subsamples of a part of each set, drawn without replacement.
 
-    d_gr, d_gg, d_rr : (G, R), (G, G), (R, R) float64
-    statistic : three matrices to (S,) values
+    statistic : two sets to (S,) values
     parts : QUARTER or HALF
     returns : (repeats, S) float64; all nan if a set has fewer than 16 shapes
     """
-    generated, reference = d_gr.shape
+    generated, reference = sets.generated, sets.reference
     rng = np.random.default_rng(seed)
     if min(generated, reference) < SMALLEST:
-        return np.full((repeats, len(statistic(d_gr, d_gg, d_rr))), np.nan)
+        return np.full((repeats, len(statistic(sets))), np.nan)
     values = []
     for _ in range(repeats):
         g = np.sort(rng.choice(generated, generated // parts, replace=False))
         r = np.sort(rng.choice(reference, reference // parts, replace=False))
-        values.append(statistic(d_gr[np.ix_(g, r)], d_gg[np.ix_(g, g)], d_rr[np.ix_(r, r)]))
+        values.append(statistic(sets.part(g, r)))
     return np.stack(values)
 
 

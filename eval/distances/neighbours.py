@@ -138,10 +138,18 @@ class Neighbours:
         """
         for rows, columns in self._all_pairs():
             self.exact(rows, columns)
-        out = np.asarray(self._values[np.maximum(~self._state, 0)])
+        return self.known()
+
+    def known(self) -> Values:
+        """The distances known so far.
+
+        returns : (R, C) float64, nan where nothing was solved; if symmetric, with a zero diagonal
+        """
+        out = self._values[np.maximum(~self._state, 0)]
+        out[self._state >= 0] = np.nan
         if self.symmetric:
             np.fill_diagonal(out, 0.0)
-        return out
+        return np.asarray(out)
 
     def exact(self, rows: Indices, columns: Indices) -> Values:
         """Distances of pairs, solved now or before (see `Pairs`)."""

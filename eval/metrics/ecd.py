@@ -14,7 +14,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from eval.distances.kernels.trees import spanning_trees
+from eval.distances.sets import Sets
 
 Edges = npt.NDArray[np.int64]
 
@@ -37,29 +37,22 @@ class Ecd:
     note: str = ""
 
 
-def ecd(
-    d_gr: npt.NDArray[np.float64], d_gg: npt.NDArray[np.float64], d_rr: npt.NDArray[np.float64], k: int = 10
-) -> Ecd:
+def ecd(sets: Sets, k: int = 10) -> Ecd:
     """Edge-count distance of two sets, generated first.
 
-    d_gr : (G, R) float64, generated in rows
-    d_gg, d_rr : (G, G) and (R, R) float64, made symmetric by their mean with the transpose; diagonals are ignored
     k : spanning trees in the graph; of equally long edges the lowest indices count, generated before reference
     returns : Ecd; all nan, with a note, where k disjoint spanning trees do not exist
-    Raises : ValueError for fewer than 4 shapes in all, an empty set, distances that are not finite, or k below 1
+    Raises : ValueError for fewer than 4 shapes in all, an empty set, or k below 1
     Source : Chen and Friedman, JASA 2017, section 3; proposed for shapes by Ibing et al., CVPR 2021
     """
-    generated, reference = d_gr.shape
+    generated, reference = sets.generated, sets.reference
     if k < 1:
         raise ValueError(f"ECD needs k of 1 or more, got {k}")
     if generated < 1 or reference < 1 or generated + reference < 4:
         raise ValueError(
             f"ECD needs at least 4 shapes in all and 1 a set, got {generated} generated and {reference} reference"
         )
-    union = np.block([[(d_gg + d_gg.T) / 2, d_gr], [d_gr.T, (d_rr + d_rr.T) / 2]])
-    if not np.isfinite(union).all():
-        raise ValueError("ECD needs finite distances; a matrix holds NaN or infinity")
-    edges, trees = spanning_trees(np.ascontiguousarray(union), k)
+    edges, trees = sets.union.spanning_trees(k)
     if trees < k:
         nan = float("nan")
         note = f"undefined: only {trees} of {k} disjoint spanning trees exist over {generated + reference} shapes"

@@ -1,16 +1,14 @@
 """1-NNA: accuracy of the leave-one-out nearest-neighbour classifier between the two sets."""
 
 import numpy as np
-import numpy.typing as npt
+
+from eval.distances.sets import Sets
 
 
-def one_nna(
-    d_gr: npt.NDArray[np.float64], d_gg: npt.NDArray[np.float64], d_rr: npt.NDArray[np.float64]
-) -> float:
+def one_nna(sets: Sets) -> float:
     """Share of shapes whose nearest other shape, over both sets, is of their own set.
 
-    d_gr : (N, N) float64, generated in rows
-    d_gg, d_rr : (N, N) float64, within each set; diagonals are ignored
+    sets : of equal size
     returns : float in [0, 1]; 0.5 is ideal, 1 means the sets lie apart, below 0.5 that generated shapes sit closer to
         references than references to each other: exact copies of the reference give 0
     Raises : ValueError for sets of different sizes, where 0.5 would not be ideal, or of fewer than two shapes
@@ -23,7 +21,7 @@ def one_nna(
 
     Source : Lopez-Paz and Oquab, ICLR 2017; Yang et al., PointFlow, ICCV 2019, section 5
     """
-    generated, reference = d_gr.shape
+    generated, reference = sets.generated, sets.reference
     if generated != reference:
         raise ValueError(
             f"1-NNA needs sets of equal size, got {generated} generated and {reference} reference shapes: "
@@ -31,9 +29,6 @@ def one_nna(
         )
     if generated < 2:
         raise ValueError("1-NNA needs at least two shapes a set, got one: nothing is left when it is left out")
-    within_g, within_r = d_gg.copy(), d_rr.copy()
-    np.fill_diagonal(within_g, np.inf)
-    np.fill_diagonal(within_r, np.inf)
-    right = int((within_g.min(axis=1) <= d_gr.min(axis=1)).sum())
-    right += int((within_r.min(axis=1) < d_gr.min(axis=0)).sum())
-    return right / (generated + reference)
+    index, _ = sets.union.nearest()
+    own = (np.arange(generated + reference) < generated) == (index < generated)
+    return int(own.sum()) / (generated + reference)

@@ -8,6 +8,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from eval import intervals
+from eval.distances.sets import Sets
 from eval.metrics.coverage import coverage
 from eval.metrics.ecd import ecd
 from eval.metrics.mmd import mmd
@@ -17,25 +18,23 @@ Matrix = npt.NDArray[np.float64]
 SIZE, RUNS, REPEATS = 64, 80, 40
 
 
-def simulate(
-    statistic: Callable[[Matrix, Matrix, Matrix], Matrix], parts: int, shift: float
-) -> tuple[Matrix, list[Matrix]]:
+def simulate(statistic: Callable[[Sets], Matrix], parts: int, shift: float) -> tuple[Matrix, list[Matrix]]:
     """Values of RUNS data sets, and the subsamples of each."""
     values, drawn = [], []
     for run in range(RUNS):
         rng = np.random.default_rng(run)
         a, b = rng.normal(size=(SIZE, 6)), rng.normal(size=(SIZE, 6))
         a[:, 0] += shift
-        sets = cdist(a, b), cdist(a, a), cdist(b, b)
-        values.append(statistic(*sets))
-        drawn.append(intervals.subsample(*sets, statistic, parts, REPEATS, 0))
+        sets = Sets.of_matrices(cdist(a, b), cdist(a, a), cdist(b, b))
+        values.append(statistic(sets))
+        drawn.append(intervals.subsample(sets, statistic, parts, REPEATS, 0))
     return np.stack(values), drawn
 
 
 @pytest.mark.parametrize("shift", [0.0, 1.5])
 def test_set_metrics_cover_their_mean(shift: float) -> None:
-    def statistic(gr: Matrix, gg: Matrix, rr: Matrix) -> Matrix:
-        return np.array([mmd(gr), coverage(gr), one_nna(gr, gg, rr)])
+    def statistic(sets: Sets) -> Matrix:
+        return np.array([mmd(sets), coverage(sets), one_nna(sets)])
 
     values, drawn = simulate(statistic, intervals.QUARTER, shift)
     for column, bounds in enumerate([(0.0, np.inf), (0.0, 1.0), (0.0, 1.0)]):
@@ -51,8 +50,8 @@ def test_set_metrics_cover_their_mean(shift: float) -> None:
 
 @pytest.mark.parametrize("shift", [0.0, 1.5])
 def test_ecd_covers_its_mean(shift: float) -> None:
-    def statistic(gr: Matrix, gg: Matrix, rr: Matrix) -> Matrix:
-        part = ecd(gr, gg, rr, 5)
+    def statistic(sets: Sets) -> Matrix:
+        part = ecd(sets, 5)
         return np.array([part.zw, part.zd])
 
     values, drawn = simulate(statistic, intervals.HALF, shift)
@@ -68,16 +67,16 @@ def test_ecd_covers_its_mean(shift: float) -> None:
 
 def test_small_sets_have_no_interval() -> None:
     few = np.ones((15, 15))
-    drawn = intervals.subsample(few, few, few, lambda gr, gg, rr: np.array([gr.mean()]), intervals.QUARTER, 5, 0)
+    sets = Sets.of_matrices(few, few, few)
+    drawn = intervals.subsample(sets, lambda some: np.array([mmd(some)]), intervals.QUARTER, 5, 0)
     assert np.isnan(intervals.mean_like_interval(1.0, drawn[:, 0], 15, 0.95, (0.0, 1.0))).all()
 
 
 def test_the_seed_decides() -> None:
     rng = np.random.default_rng(0)
-    gr, gg, rr = rng.random((3, 20, 20))
+    sets = Sets.of_matrices(*rng.random((3, 20, 20)))
     one, two, other = (
-        intervals.subsample(gr, gg, rr, lambda d_gr, _gg, _rr: np.array([d_gr.mean()]), intervals.HALF, 5, seed)
-        for seed in (1, 1, 2)
+        intervals.subsample(sets, lambda some: np.array([mmd(some)]), intervals.HALF, 5, seed) for seed in (1, 1, 2)
     )
     assert (one == two).all() and (one != other).any()
 
