@@ -1,6 +1,7 @@
 """Earth mover's distance against every matching and against scipy's, its certified interval, and its laws."""
 
 from collections.abc import Callable
+from importlib import import_module
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from eval.distances.emd import emd_matrix, emd_pairs, emd_self_matrix, emd_squar
 from tests.reference import distances as reference
 
 Clouds = npt.NDArray[np.float32]
+MODULE = import_module("eval.distances.emd")  # the name of the function hides it
 quick = settings(max_examples=25, deadline=None)
 seeds = st.integers(0, 10_000)
 METRICS = [("euclidean", emd), ("sqeuclidean", emd_squared)]
@@ -54,22 +56,29 @@ def test_equals_the_best_of_all_matchings(seed: int, points: int) -> None:
     cells=st.sampled_from([2, 5, 10**6]),
     scale=st.sampled_from([1e-6, 1.0, 1e6]),
     gap=st.sampled_from([0.0, 1e-9, 1e-4, 1e-3, 0.1]),
+    small=st.sampled_from([1, 400]),
 )
 def test_interval_holds_the_optimum_with_ties_and_copies(
-    metric: str, solve: Solver, seed: int, points: int, cells: int, scale: float, gap: float
+    metric: str, solve: Solver, seed: int, points: int, cells: int, scale: float, gap: float, small: int
 ) -> None:
     rng = np.random.default_rng(seed)
     a, b = rng.integers(0, cells, (2, points, 3)) * (scale / cells)
     best = optimum(a, b, metric)
-    found = solve(a, b, gap=gap)
-    demand_certified(found, best, gap)
-    assert solve(b, a, gap=gap) == found
-    assert solve(a[rng.permutation(points)], b, gap=gap) == found
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MODULE, "SMALL", small)  # 1: by auction, however small
+        found = solve(a, b, gap=gap)
+        demand_certified(found, best, gap)
+        assert solve(b, a, gap=gap) == found
+        assert solve(a[rng.permutation(points)], b, gap=gap) == found
 
 
 @pytest.mark.parametrize(("metric", "solve"), METRICS)
 @pytest.mark.parametrize("gap", [0.0, 1e-3])
-def test_clouds_of_all_sorts_are_certified(metric: str, solve: Solver, gap: float) -> None:
+@pytest.mark.parametrize("small", [1, 400])
+def test_clouds_of_all_sorts_are_certified(
+    metric: str, solve: Solver, gap: float, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MODULE, "SMALL", small)
     rng = np.random.default_rng(0)
     a, b = rng.random((2, 300, 3))
     clusters = rng.random((4, 3))[rng.integers(0, 4, 300)]
@@ -111,22 +120,22 @@ def test_copies_in_any_order_are_at_zero() -> None:
         assert found == Emd(0.0, 0.0, 0.0)
 
 
-@quick
-@given(seeds, st.integers(1, 60), st.sampled_from([0.0, 1e-3]))
+@settings(max_examples=10, deadline=None)
+@given(seeds, st.sampled_from([1, 60, 450]), st.sampled_from([0.0, 1e-3]))
 def test_is_a_metric_bounded_by_centroids_and_chamfer(seed: int, points: int, gap: float) -> None:
     a, b, c = (cloud(seed + i, points) for i in range(3))
     ab, bc, ac = (emd(*pair, gap=gap) for pair in ((a, b), (b, c), (a, c)))
     assert ac.lower <= ab.upper + bc.upper + 1e-12
     assert ab.upper >= np.linalg.norm(a.astype(float).mean(axis=0) - b.astype(float).mean(axis=0)) - 1e-12
-    assert ab.upper >= reference.chamfer(a, b, "l2_half") - 1e-9
+    assert points > 60 or ab.upper >= reference.chamfer(a, b, "l2_half") - 1e-9
     assert ab.upper**2 * (1 - gap) ** 2 <= emd_squared(a, b, gap=gap).upper * (1 + 1e-12)
 
 
 @pytest.mark.parametrize(("power", "solve"), [(1, emd), (2, emd_squared)])
-@quick
-@given(seed=seeds, gap=st.sampled_from([0.0, 1e-3]))
-def test_rigid_motion_and_scale(power: int, solve: Solver, seed: int, gap: float) -> None:
-    a, b = cloud(seed, 80).astype(float), cloud(seed + 1, 80).astype(float)
+@settings(max_examples=10, deadline=None)
+@given(seed=seeds, points=st.sampled_from([80, 450]), gap=st.sampled_from([0.0, 1e-3]))
+def test_rigid_motion_and_scale(power: int, solve: Solver, seed: int, points: int, gap: float) -> None:
+    a, b = cloud(seed, points).astype(float), cloud(seed + 1, points).astype(float)
     turn, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
     found = solve(a, b, gap=gap).value
     assert solve(a @ turn + 0.5, b @ turn + 0.5, gap=gap).value == pytest.approx(found, rel=gap + 1e-9)
