@@ -1,6 +1,6 @@
 """Import and load a checkpoint of the released size, random weights: seconds and peak memory of each step.
 
-    python benchmarks/import_memory.py --scratch FOLDER --out reports/results/bench-import.json
+    python -m benchmarks.import_memory --scratch FOLDER --out reports/results/bench-import.json
 
 SCRATCH needs 30 GB. The bfloat16 checkpoint (7.3 GB) stays there as `huge`, everything else is removed.
 """
