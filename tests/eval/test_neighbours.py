@@ -134,6 +134,9 @@ def test_parts_of_a_union_share_what_was_solved(seed: int, g: int, r: int) -> No
     edges, _ = own.spanning_trees(1)
     assert sorted(map(tuple, edges.tolist())) == sorted(map(tuple, spanning_trees(whole.full[:g, :g], 1)[0].tolist()))
     assert len(whole.asked) == union.solved == len(set(whole.asked))
+    known = union.known()
+    solved = ~np.isnan(known)
+    assert (known[solved] == whole.full[solved]).all() and solved.sum() == 2 * union.solved + len(known)
 
 
 def test_tight_bounds_leave_few_pairs_to_solve() -> None:

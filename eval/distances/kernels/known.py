@@ -69,37 +69,37 @@ def least_trees(state, values, used, k):  # type: ignore[no-untyped-def]
     Edges are ordered by (distance, lower index, higher index), which no two edges share, so the trees are unique.
     """
     size = state.shape[0]
-    edges = np.empty((used.shape[0] + k * (size - 1), 2), np.int64)
-    edges[: used.shape[0]] = used
+    edges = np.concatenate((used, np.empty((k * (size - 1), 2), np.int64)))
     filled = used.shape[0]
     for _ in range(k):
-        starts, others = _adjacent(edges[:filled], size)
-        if not _prim(state, values, starts, others, edges[filled : filled + size - 1]):
+        starts, others = _adjacent(edges, filled, size)
+        if not _prim(state, values, starts, others, edges, filled):
             break
         filled += size - 1
-    return edges[used.shape[0] : filled].copy()
+    return edges[used.shape[0] : filled]
 
 
 @njit(cache=True)
-def _adjacent(edges, size):  # type: ignore[no-untyped-def]
-    """Neighbours of each node: those of node i are others[starts[i] : starts[i + 1]]."""
+def _adjacent(edges, filled, size):  # type: ignore[no-untyped-def]
+    """Ends of the first edges: those of edges at node i are others[starts[i] : starts[i + 1]]."""
     starts = np.zeros(size + 2, np.int64)
-    for edge in range(edges.shape[0]):
+    for edge in range(filled):
         starts[edges[edge, 0] + 2] += 1
         starts[edges[edge, 1] + 2] += 1
-    starts = np.cumsum(starts)
-    others = np.empty(2 * edges.shape[0], np.int64)
-    for edge in range(edges.shape[0]):
+    for node in range(2, size + 2):
+        starts[node] += starts[node - 1]
+    others = np.empty(2 * filled, np.int64)
+    for edge in range(filled):
         for end in range(2):
             node = edges[edge, end]
             others[starts[node + 1]] = edges[edge, 1 - end]
             starts[node + 1] += 1
-    return starts[:-1], others
+    return starts, others
 
 
 @njit(cache=True)
-def _prim(state, values, starts, others, edges):  # type: ignore[no-untyped-def]
-    """Fill `edges` with the minimum spanning tree of the edges not used before; False if there is none.
+def _prim(state, values, starts, others, edges, filled):  # type: ignore[no-untyped-def]
+    """Write the minimum spanning tree of the edges not used before behind these; False if there is none.
 
     The nodes outside the tree lie side by side, with their nearest node inside (`link`, -1 where no edge leads), its
     distance, and the bits of that rounded down: most nodes pass by a comparison of whole numbers.
@@ -110,7 +110,8 @@ def _prim(state, values, starts, others, edges):  # type: ignore[no-untyped-def]
     newest = 0
     for step in range(size - 1):
         row, last = state[newest], size - 2 - step
-        used[others[starts[newest] : starts[newest + 1]]] = True
+        for end in range(starts[newest], starts[newest + 1]):
+            used[others[end]] = True
         chosen, least = -1, ANY
         for place in range(last + 1):
             node = outside[place]
@@ -126,9 +127,10 @@ def _prim(state, values, starts, others, edges):  # type: ignore[no-untyped-def]
                     chosen, least = place, bits[place]
         if chosen < 0:
             return False
-        used[others[starts[newest] : starts[newest + 1]]] = False
+        for end in range(starts[newest], starts[newest + 1]):
+            used[others[end]] = False
         newest, linked = outside[chosen], link[chosen]
-        edges[step, 0], edges[step, 1] = min(newest, linked), max(newest, linked)
+        edges[filled + step, 0], edges[filled + step, 1] = min(newest, linked), max(newest, linked)
         outside[chosen], bits[chosen] = outside[last], bits[last]
         distance[chosen], link[chosen] = distance[last], link[last]
     return True

@@ -89,30 +89,30 @@ def _weights(clouds, origin, step, blocks, root):  # type: ignore[no-untyped-def
         exact = np.zeros(out.shape[1])
         for p in range(clouds.shape[1]):
             spread[i] += _spread_point(clouds[i, p], origin, step, blocks, root, exact)
-        out[i] = exact.astype(np.float32)
+        for vertex in range(out.shape[1]):
+            out[i, vertex] = exact[vertex]
     return out, spread
 
 
 @njit(cache=True)
 def _spread_point(point, origin, step, blocks, root, out):  # type: ignore[no-untyped-def]
     """Share a point out among the corners of its simplex (Kuhn's, of a cell); return their distances, weighted."""
-    cell, part, order = np.empty(3, np.int64), np.empty(3), np.array([0, 1, 2])
+    cell, part, offset, order = np.empty(3, np.int64), np.empty(3), np.empty(3), np.arange(3)
     for axis in range(3):
         place = (np.float64(point[axis]) - origin[axis]) / step
         cell[axis] = min(max(np.int64(np.floor(place)), 0), blocks[axis] * SIDE - 2)
-        part[axis] = place - cell[axis]
+        part[axis] = offset[axis] = place - cell[axis]  # of the point from the corner, in steps
     for turn in range(3):
         a, b = turn % 2, turn % 2 + 1
         if part[order[a]] < part[order[b]]:
             order[a], order[b] = order[b], order[a]
     total, before = 0.0, 1.0
-    offset = part.copy()  # of the point from the corner, in steps
     for corner in range(4):
         after = part[order[corner]] if corner < 3 else 0.0
         block = ((cell[0] // SIDE) * blocks[1] + cell[1] // SIDE) * blocks[2] + cell[2] // SIDE
         lane = ((cell[0] % SIDE) * SIDE + cell[1] % SIDE) * SIDE + cell[2] % SIDE
         out[block * BLOCK + lane] += before - after
-        squared = (offset[0] ** 2 + offset[1] ** 2 + offset[2] ** 2) * step * step
+        squared = (offset[0] * offset[0] + offset[1] * offset[1] + offset[2] * offset[2]) * step * step
         total += (before - after) * (np.sqrt(squared) if root else squared)
         if corner < 3:
             cell[order[corner]] += 1
@@ -129,7 +129,8 @@ def _fields(vertices, points, lows, highs):  # type: ignore[no-untyped-def]
         bound, chosen = np.empty(lows.shape[2], np.float32), np.empty(lows.shape[2] + 1, np.int32)
         box = np.empty((2, 3), np.float32)
         for block in range(count):
-            box[0], box[1] = vertices[block, :, 0], vertices[block, :, BLOCK - 1]
+            for axis in range(3):
+                box[0, axis], box[1, axis] = vertices[block, axis, 0], vertices[block, axis, BLOCK - 1]
             best = out[i, block * BLOCK : (block + 1) * BLOCK]
             block_minima(vertices[block], box, points[i], lows[i], highs[i], bound, chosen, best)
     return out
