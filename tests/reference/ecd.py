@@ -1,31 +1,11 @@
-"""Edge-count statistic by sorting all edges and by enumerating all relabellings."""
+"""Edge-count statistic by enumerating all relabellings."""
 
 from fractions import Fraction
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 
 Edge = tuple[int, int]
-
-
-def spanning_trees(distances: npt.NDArray[np.float64], k: int) -> list[Edge]:
-    """k spanning trees by Kruskal on sorted edges, each without the edges already used."""
-    size = len(distances)
-    edges = sorted((float(distances[i, j]), i, j) for i in range(size) for j in range(i + 1, size))
-    used: list[Edge] = []
-    for _ in range(k):
-        group = list(range(size))
-        tree: list[Edge] = []
-        for _, i, j in edges:
-            if (i, j) not in used and group[i] != group[j]:
-                tree.append((i, j))
-                old = group[j]
-                group = [group[i] if entry == old else entry for entry in group]
-        if len(tree) < size - 1:
-            raise ValueError("no further spanning tree")
-        used += tree
-    return used
 
 
 def counts(edges: list[Edge], first: set[int]) -> tuple[int, int]:
