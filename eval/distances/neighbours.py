@@ -46,8 +46,7 @@ class Pairs(Protocol):
         """Certified bounds of the same: lower <= exact <= upper, rounding included.
 
         rows, columns : (K,) int64
-        returns : lower, upper, (K,) float64; where they are equal the distance is known and never asked for. If
-            symmetric, the lower index always comes first in a pair
+        returns : lower, upper, (K,) float64; where they are equal the distance is known and never asked for
         """
         ...
 
