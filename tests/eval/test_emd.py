@@ -108,9 +108,9 @@ def test_large_clouds_end_and_are_certified() -> None:
     a, b = rng.random((2, 2048, 3)).astype(np.float32)
     demand_certified(emd(a, b), optimum(a, b), 1e-3)
     many = np.repeat(rng.random((5, 3)), 2000, axis=0)
-    copies = emd(many, np.tile(many[:1], (10_000, 1)))
-    assert copies.upper - copies.lower <= 1e-3 * copies.upper
-    assert copies.value == pytest.approx(np.linalg.norm(many - many[0], axis=1).mean(), rel=1e-9)
+    only = np.linalg.norm(many - many[0], axis=1).mean()  # any matching is the best
+    demand_certified(emd(many, np.tile(many[:1], (10_000, 1))), only, 1e-3)
+    demand_certified(emd(many[::4], np.tile(many[:1], (2500, 1)), gap=0), only, 0)
 
 
 def test_copies_in_any_order_are_at_zero() -> None:

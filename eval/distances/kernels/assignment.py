@@ -225,11 +225,16 @@ def _shortest_path(x, y, squared, best, prices, free, row_of, line, distance, op
             distance[j] = through if closer else distance[j]
             open_[j] = through if closer else open_[j]
             before[j] = i if closer else before[j]
-        least = np.inf
+        least, least_unmatched = np.inf, np.inf
         for j in range(size):
+            unmatched = open_[j] if row_of[j] < 0 else np.inf
             least = open_[j] if open_[j] < least else least
+            least_unmatched = unmatched if unmatched < least_unmatched else least_unmatched
+        # Of equals an unmatched one: among copies, the others would all be passed first.
+        ends = least_unmatched <= max(base, least) + TIGHT
+        least = least_unmatched if ends else least
         nearest = 0
-        while open_[nearest] != least:
+        while open_[nearest] != least or (ends and row_of[nearest] >= 0):
             nearest += 1
         # Rounding may leave it just below the one before; potentials moved back by that would be off by ever more.
         base = max(base, least)
