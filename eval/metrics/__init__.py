@@ -1,1 +1,1 @@
-"""One metric a file; set metrics are functions of distance matrices, generated shapes in rows, reference in columns."""
+"""One metric a file; set metrics are functions of `eval.distances.sets.Sets`."""
