@@ -15,10 +15,12 @@ def iou(generated: npt.NDArray[np.bool_], reference: npt.NDArray[np.bool_]) -> f
     generated, reference : (Q,) bool, inside or not
     returns : float in [0, 1], higher is better; 1 if both are empty. Uniform samples and samples near the surface give
         different numbers
-    Raises : ValueError for different numbers of samples
+    Raises : ValueError for different numbers of samples, or none
     """
     if generated.shape != reference.shape:
         raise ValueError(f"IoU needs the same sample points, got {generated.shape} and {reference.shape}")
+    if generated.size == 0:
+        raise ValueError("IoU needs sample points, got none")
     union = int((generated | reference).sum())
     return float((generated & reference).sum() / union) if union else 1.0
 

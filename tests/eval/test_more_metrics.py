@@ -18,7 +18,7 @@ from eval.metrics.coverage import coverage
 from eval.metrics.covt import covt, reference_threshold
 from eval.metrics.mmd import mmd
 from eval.metrics.novelty import compare_novelty, novelty
-from eval.metrics.reconstruction import cd_l1, f_score, hausdorff, nearest_points, normal_consistency
+from eval.metrics.reconstruction import cd_l1, f_score, hausdorff, iou, nearest_points, normal_consistency
 from tests.reference import more_metrics as loops
 
 Cloud = npt.NDArray[np.float32]
@@ -256,6 +256,11 @@ def test_reconstruction_errors_name_set_and_point(measure: Callable[[Cloud, Clou
         measure(good, good[:0])
 
 
+def test_iou_of_no_samples_is_refused() -> None:
+    with pytest.raises(ValueError, match="got none"):
+        iou(np.empty(0, bool), np.empty(0, bool))
+
+
 def test_normals_that_say_nothing_are_refused() -> None:
     points = np.random.default_rng(0).random((3, 3))
     normals = np.ones((3, 3))
@@ -324,6 +329,13 @@ def test_new_draws_get_valid_p_values_and_are_as_far_as_training_shapes() -> Non
     assert np.mean(farther) == pytest.approx(0.5, abs=0.03)
     for level in (0.05, 0.1, 0.3, 0.5):
         assert 0.5 * level < np.mean(np.array(p_values) <= level) < level + 0.03
+
+
+def test_novelty_refuses_distances_that_are_none() -> None:
+    with pytest.raises(ValueError, match="generated shape 1 has a distance"):
+        novelty(np.array([[1.0, 2], [np.nan, 1]]))
+    with pytest.raises(ValueError, match=r"got \(3, 0\)"):
+        novelty(np.empty((3, 0)))
 
 
 def test_novelty_needs_two_training_shapes() -> None:
