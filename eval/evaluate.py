@@ -10,6 +10,7 @@ import numpy.typing as npt
 from argus3d.errors import UserError
 from eval import intervals
 from eval.clouds import CloudSet, thin
+from eval.distances.approxmatch import ApproxPairs
 from eval.distances.chamfer_pairs import ChamferPairs
 from eval.distances.emd_bounds import EmdPairs
 from eval.distances.kept import Kept
@@ -74,7 +75,7 @@ def evaluate_sets(
     points_g = _points(thin(generated, size, protocol.seed), "generated", protocol)
     points_r = _points(thin(reference, size, protocol.seed), "reference", protocol)
     metrics: dict[str, MetricValue] = {}
-    for suffix, measure in (("cd", _chamfer_pairs), ("emd", _emd_pairs)):
+    for suffix, measure in (("cd", _chamfer_pairs), (protocol.emd_name, _emd_pairs)):
         found, undefined = _measured(measure, points_g, points_r, protocol, suffix, cache)
         metrics |= found
         notes += undefined
@@ -92,7 +93,7 @@ def evaluate_sets(
 def set_metrics(sets: Sets, protocol: Protocol, suffix: str) -> tuple[dict[str, MetricValue], list[str]]:
     """All set metrics of one kind of distance, and notes on what is undefined.
 
-    suffix : "cd" or "emd", ends the metrics' names
+    suffix : "cd" or the protocol's `emd_name`, ends the metrics' names
     """
     scores, whole = _edge_counts(sets, protocol, suffix)
     metrics = _mean_like(sets, protocol, suffix) | scores
@@ -165,7 +166,8 @@ def _unit(suffix: str, protocol: Protocol) -> str:
     """Unit of a distance; the side is the longest of a shape's box."""
     if protocol.normalization != "box" or (suffix == "cd" and protocol.chamfer == "squared_sum"):
         return ""
-    return "side^2" if suffix == "cd" and protocol.chamfer == "squared_mean" else "side"
+    squared = protocol.chamfer == "squared_mean" if suffix == "cd" else protocol.emd == "mean_squared"
+    return "side^2" if squared else "side"
 
 
 def _failure_notes(generated: CloudSet, reference: CloudSet, size: int) -> list[str]:
@@ -201,7 +203,7 @@ def _demand_finite(clouds: CloudSet, role: str) -> None:
 
 
 def _measured(
-    measure: Callable[[Points, Protocol], Pairs],
+    measure: Callable[[Points, int, Protocol], Pairs],
     generated: Points,
     reference: Points,
     protocol: Protocol,
@@ -209,7 +211,7 @@ def _measured(
     cache: Path | None,
 ) -> tuple[dict[str, MetricValue], list[str]]:
     """Metrics and notes by one kind of distance; the reference's own distances come from, and go to, the cache."""
-    pairs = measure(np.concatenate([generated, reference]), protocol)
+    pairs = measure(np.concatenate([generated, reference]), len(generated), protocol)
     if cache is None:
         return set_metrics(Sets(pairs, len(generated)), protocol, suffix)
     what = f"{suffix} {protocol.chamfer} {protocol.emd} {protocol.emd_solver} {protocol.emd_points} {protocol.seed}"
@@ -221,12 +223,16 @@ def _measured(
     return found
 
 
-def _chamfer_pairs(clouds: Points, protocol: Protocol) -> Pairs:
+def _chamfer_pairs(clouds: Points, generated: int, protocol: Protocol) -> Pairs:
     return ChamferPairs(clouds, kind=protocol.chamfer)
 
 
-def _emd_pairs(clouds: Points, protocol: Protocol) -> Pairs:
-    return EmdPairs(clouds[:, point_positions(protocol.points, protocol.emd_points, protocol.seed)])
+def _emd_pairs(clouds: Points, generated: int, protocol: Protocol) -> Pairs:
+    thinned = clouds[:, point_positions(protocol.points, protocol.emd_points, protocol.seed)]
+    squared = protocol.emd == "mean_squared"
+    if protocol.emd_solver == "approximate_matching":
+        return ApproxPairs(thinned, generated, squared)
+    return EmdPairs(thinned, squared=squared)
 
 
 def _as_set(role: str, clouds: npt.ArrayLike) -> CloudSet:

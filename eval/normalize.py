@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-NORMALIZATIONS = ("box", "unit_sphere", "none")
+NORMALIZATIONS = ("box", "box_2", "unit_sphere", "none")
 
 Clouds = npt.NDArray[np.float32]
 
@@ -12,8 +12,8 @@ def normalize(clouds: Clouds, normalization: str, name: str = "clouds") -> Cloud
     """Bring each cloud to a common place and size, by itself.
 
     clouds : (N, P, 3) float32
-    normalization : "box": centre of the cloud's bounding box to 0, longest side 1; "unit_sphere": mean point to 0,
-        farthest point at distance 1; "none": untouched
+    normalization : "box": centre of the cloud's bounding box to 0, longest side 1; "box_2": the same with side 2,
+        so within [-1, 1]; "unit_sphere": mean point to 0, farthest point at distance 1; "none": untouched
     name : what an error calls the set
     returns : (N, P, 3) float32
     Raises : ValueError for an unknown name, or for a cloud whose points are all equal
@@ -41,9 +41,10 @@ def _frames(
     exact = clouds.astype(np.float64)
     if normalization == "none":
         return np.zeros((len(exact), 1, 3)), np.ones((len(exact), 1, 1))
-    if normalization == "box":
+    if normalization in ("box", "box_2"):
         low, high = exact.min(axis=1, keepdims=True), exact.max(axis=1, keepdims=True)
         centre, size = (low + high) / 2, (high - low).max(axis=2, keepdims=True)
+        size = size / 2 if normalization == "box_2" else size
     elif normalization == "unit_sphere":
         centre = exact.mean(axis=1, keepdims=True)
         size = np.linalg.norm(exact - centre, axis=2, keepdims=True).max(axis=1, keepdims=True)

@@ -5,16 +5,21 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from eval.distances import chamfer
+from eval.evaluate import evaluate
 from eval.protocol import PRESETS, Protocol, get_protocol
+from tests.reference.approxmatch import approximate_emd
 
 
 def test_every_field_moves_the_hash() -> None:
     base = get_protocol("argus3d-v1")
     others: dict[str, Any] = {
         "name": "mine", "points": 1024, "emd_points": 128, "normalization": "none", "chamfer": "l2_mean", "ecd_k": 1,
-        "interval_repeats": 10, "confidence": 0.9, "seed": 1,
+        "interval_repeats": 10, "confidence": 0.9, "seed": 1, "emd": "mean_squared",
+        "emd_solver": "approximate_matching", "unknowns": ("k of ECD",),
     }  # fmt: skip
     hashes = {dataclasses.replace(base, **{key: value}).hash for key, value in others.items()}
     assert len(hashes | {base.hash}) == len(others) + 1
@@ -27,9 +32,57 @@ def test_the_default_says_what_the_field_does() -> None:
     assert "smoke" in PRESETS
 
 
+def test_published_hashes_stay() -> None:
+    # Results and tables name them: a field added later must not change them.
+    assert get_protocol("argus3d-v1").hash == "07a02b473eb88424251f308e2e0af8964d55c58dd54bc613d664028f61c6b03b"
+    assert "unknowns" not in get_protocol("argus3d-v1").to_json()
+
+
+def test_results_never_call_another_distance_emd() -> None:
+    names = {name: get_protocol(name).emd_name for name in PRESETS}
+    assert names == {
+        "argus3d-v1": "emd", "smoke": "emd", "argus3d-paper": "emd", "pointflow": "emd_approx", "dpm": "emd_approx",
+        "lion": "emd_squared_approx", "lion-box": "emd_squared_approx", "pvd": "emd_squared_approx",
+    }  # fmt: skip
+    assert Protocol("mine", emd="mean_squared").emd_name == "emd_squared"
+
+
+def test_the_choices_of_papers() -> None:
+    papers = {name: get_protocol(name) for name in ("pointflow", "dpm", "lion", "lion-box", "pvd")}
+    for preset in papers.values():
+        assert (preset.points, preset.emd_points, preset.chamfer) == (2048, 2048, "squared_mean")
+    assert {name: preset.normalization for name, preset in papers.items()} == {
+        "pointflow": "none", "dpm": "box_2", "lion": "none", "lion-box": "box", "pvd": "none",
+    }  # fmt: skip
+    assert not papers["pointflow"].unknowns and "EMD" in papers["dpm"].unknowns[0]
+    paper = get_protocol("argus3d-paper")
+    assert any("light-field" in entry for entry in paper.unknowns) and "k of ECD" in paper.unknowns
+
+
+@pytest.mark.parametrize("name", ["pointflow", "dpm", "pvd", "lion-box"])
+def test_a_paper_s_numbers_are_those_of_its_choices(name: str) -> None:
+    rng = np.random.default_rng(0)
+    clouds = (rng.random((2, 5, 32, 3)) * rng.uniform(0.2, 2, (2, 5, 1, 3))).astype(np.float32)
+    protocol = dataclasses.replace(get_protocol(name), points=32, emd_points=32, ecd_k=1)
+    found = evaluate(*clouds, protocol).metrics
+    side = {"pointflow": None, "pvd": None, "dpm": 2.0, "lion-box": 1.0}[name]
+    if side:
+        low, high = clouds.min(axis=2, keepdims=True), clouds.max(axis=2, keepdims=True)
+        clouds = (clouds - (low + high) / 2) * side / (high - low).max(axis=3, keepdims=True)
+    generated, reference = clouds
+    squared = protocol.emd == "mean_squared"
+    costs = np.array([[approximate_emd(r, g, squared) for r in reference] for g in generated])
+    assert found[f"mmd_{protocol.emd_name}"].value == pytest.approx(costs.min(axis=0).mean(), rel=1e-4)
+    assert found[f"mmd_{protocol.emd_name}"].unit == ("side^2" if name == "lion-box" else "")
+    distances = np.array([[chamfer(g, r) for r in reference] for g in generated])
+    assert found["mmd_cd"].value == pytest.approx(distances.min(axis=0).mean(), rel=1e-4)
+    assert not any(key.endswith("_emd") for key in found)
+
+
 def test_json_there_and_back(tmp_path: Path) -> None:
     mine = Protocol("mine", points=512, ecd_k=1)
-    assert Protocol.from_json(json.loads(json.dumps(mine.to_json()))) == mine
+    for each in (mine, *PRESETS.values()):
+        assert Protocol.from_json(json.loads(json.dumps(each.to_json()))) == each
     (tmp_path / "mine.json").write_text(json.dumps({"name": "mine", "points": 512, "ecd_k": 1}))
     assert get_protocol(str(tmp_path / "mine.json")) == mine
 
@@ -46,6 +99,8 @@ def test_json_there_and_back(tmp_path: Path) -> None:
         ({"seed": -1}, "seed"),
         ({"interval_repeats": 1}, "at least 2"),
         ({"hash": "0"}, "hash does not belong"),
+        ({"emd_solver": "sinkhorn"}, "emd_solver is 'sinkhorn'"),
+        ({"unknowns": "k of ECD"}, "unknowns must be a list"),
     ],
 )
 def test_mistakes_are_named(change: dict[str, object], words: str) -> None:
