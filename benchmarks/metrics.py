@@ -293,9 +293,13 @@ def measured(part: str, shapes: Shapes, sizes: Sizes) -> Report:
     """One part of the report, with what it was measured on."""
     before = os.getloadavg()[0]
     report = PARTS[part](shapes, sizes)
-    versions = {name: importlib.metadata.version(name) for name in ("numba", "scipy", "pykdtree", "POT")}
-    machine = conditions(torch.device("cpu")) | versions | {"numba_threads": numba.get_num_threads()}
+    machine = conditions(torch.device("cpu")) | versions() | {"numba_threads": numba.get_num_threads()}
     return report | {"conditions": machine | {"load_before": round(before, 2), "repeats": sizes.repeats}}
+
+
+def versions() -> dict[str, str]:
+    """Of what is measured, beyond `conditions`."""
+    return {name: importlib.metadata.version(name) for name in ("numba", "scipy", "pykdtree", "POT")}
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ from multiprocessing import get_context
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
@@ -46,6 +45,8 @@ def chamfer_by_products(generated: Points, reference: Points) -> Values:
     |a - b|^2 as |a|^2 + |b|^2 - 2ab, with the norms from the diagonals of whole products: the arithmetic of the
     evaluation code that most papers share.
     """
+    import torch  # heavy, and not for the processes that solve EMDs
+
     others, rows = torch.from_numpy(reference), []
     for cloud in torch.from_numpy(generated):
         row = []
