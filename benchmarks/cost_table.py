@@ -1,4 +1,4 @@
-"""README's cost table from `reports/results/bench-*.json`: `python -m benchmarks.cost_table README.md`."""
+"""README's cost tables from `reports/results/bench-*.json`: `python -m benchmarks.cost_table README.md`."""
 
 import json
 import sys
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parents[1] / "reports" / "results"
-BEGIN, END = "<!-- cost:begin -->", "<!-- cost:end -->"
 
 
 def cost_table(results: Path = RESULTS) -> str:
@@ -70,11 +69,38 @@ def _gpu(results: Path) -> list[str]:
             "| what | measured | asked |", "| --- | --- | --- |", *rows]  # fmt: skip
 
 
+def metrics_table(results: Path = RESULTS) -> str:
+    """Markdown of what metrics and distances cost beside each peer."""
+    report = _read(results / "bench-metrics.json")
+    parts = [report[part] for part in ("all_pairs", "set_metrics", "one_emd", "one_nna_emd")]
+    rows = [row for part in parts for row in _peer_rows(part)]
+    machine = parts[0]["conditions"]
+    return "\n".join([
+        f"Measured on {machine['cores']} cores ({machine['device']}), no GPU, ours and theirs in turn, same answers",
+        "checked (`python -m benchmarks.metrics`, `reports/results/bench-metrics.json`). Scaled: measured on a part,",
+        "since all of it takes hours.",
+        "", "| what | ours | beside | theirs | times as fast | asked |", "| --- | --- | --- | --- | --- | --- |", *rows,
+    ])  # fmt: skip
+
+
+def _peer_rows(part: dict[str, Any]) -> list[str]:
+    """A line for each peer of a part of the metrics' report."""
+    ours = _seconds(part["ours"]["median"])
+    sources = " and ".join(f"{count:,} {name}" for name, count in part["sources"].items() if count)
+    return [
+        f"| {part['what']}, of {sources} shapes | {ours} | {name}{', scaled' if 'scaled' in peer['measured'] else ''} "
+        f"| {_seconds(peer['median'])} | {peer['ratio']:g} | {peer.get('at_least', '')} |"
+        for name, peer in part["peers"].items()
+    ]
+
+
 def _median(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
 def _seconds(value: float) -> str:
+    if value >= 100:
+        return f"{value:,.0f} s"
     return f"{value:.2f} s" if value >= 1 else f"{1000 * value:.0f} ms"
 
 
@@ -82,19 +108,21 @@ def _read(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text()))
 
 
-def replaced(text: str, table: str) -> str:
-    """`text` with `table` between its markers. Raises: ValueError when they are missing."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def replaced(text: str, table: str, name: str = "cost") -> str:
+    """`text` with `table` between the markers of its name. Raises: ValueError when they are missing."""
+    opening, closing = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    before, begin, rest = text.partition(opening)
+    _, end, after = rest.partition(closing)
     if not begin or not end:
-        raise ValueError(f"the text has no {BEGIN} and {END}.")
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+        raise ValueError(f"the text has no {opening} and {closing}.")
+    return f"{before}{opening}\n{table}\n{closing}{after}"
 
 
 def main(words: list[str]) -> int:
-    """Write the table into the file named."""
+    """Write the tables into the file named."""
     path = Path(words[0])
-    path.write_text(replaced(path.read_text(), cost_table()))
+    text = replaced(path.read_text(), cost_table())
+    path.write_text(replaced(text, metrics_table(), "metrics-cost"))
     return 0
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from argus3d.errors import UserError
-from benchmarks import metrics, peers, shapes
+from benchmarks import cost_table, metrics, peers, shapes
 from tests.reference import distances
 
 Clouds = npt.NDArray[np.float32]
@@ -115,3 +115,18 @@ def test_parts_not_asked_for_stay_in_the_report(
     metrics.main()
     written = json.loads(out.read_text())
     assert written["one_emd"] == "too" and written["cost"]["what"] == 7
+
+
+def test_the_table_has_a_line_for_each_peer(tmp_path: Path) -> None:
+    peer = metrics.beside([0.5], [120.0], 6, "1 of 9 rows, scaled") | {"largest_difference": 0.0}
+    part = {"what": "a thing", "ours": metrics.taken([0.5]), "peers": {"theirs": peer}, "sources": {"household": 1200}}
+    parts = ("all_pairs", "set_metrics", "one_emd", "one_nna_emd")
+    report = {name: part | {"conditions": {"cores": 2, "device": "a processor"}} for name in parts}
+    (tmp_path / "bench-metrics.json").write_text(json.dumps(report))
+    table = cost_table.metrics_table(tmp_path)
+    line = "| a thing, of 1,200 household shapes | 500 ms | theirs, scaled | 120 s | 240 | 6 |"
+    assert table.count(line) == len(parts)
+    text = "<!-- metrics-cost:begin -->old<!-- metrics-cost:end -->"
+    assert cost_table.replaced(text, "new", "metrics-cost") == text.replace("old", "\nnew\n")
+    with pytest.raises(ValueError, match="has no"):
+        cost_table.replaced(text, "new")
