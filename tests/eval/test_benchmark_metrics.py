@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from argus3d.errors import UserError
-from benchmarks import cost_table, metrics, peers, shapes
+from benchmarks import cost_figure, cost_table, metrics, peers, shapes
 from tests.reference import distances
 
 Clouds = npt.NDArray[np.float32]
@@ -130,3 +130,15 @@ def test_the_table_has_a_line_for_each_peer(tmp_path: Path) -> None:
     assert cost_table.replaced(text, "new", "metrics-cost") == text.replace("old", "\nnew\n")
     with pytest.raises(ValueError, match="has no"):
         cost_table.replaced(text, "new")
+
+
+def test_the_figure_is_the_same_for_the_same_report_and_names_its_curves() -> None:
+    points = [{"points": n, "cd_ms": 0.1 * n, "cd_pykdtree_ms": n, "emd_ms": n} for n in (512, 1024)]
+    points[0]["emd_pot_ms"] = 4 * 512
+    peer = {"peers": {"some trees": {"median": 9.0}}, "sources": {"household": 1500, "procedural": 500}}
+    sets = [{"clouds_per_set": n, "seconds": 0.01 * n} for n in (100, 200)]
+    report = {"cost": {"shapes": sets, "points": points}, "set_metrics": peer}
+    once = cost_figure.cost_figure(report, ".svg")
+    assert cost_figure.cost_figure(report, ".svg") == once
+    for word in ("some trees, scaled", "POT", "pykdtree", "ours", "1,024", "clouds a set"):
+        assert word in once.decode()
