@@ -2,8 +2,6 @@
 
 import argparse
 import importlib
-import importlib.metadata
-import importlib.util
 import json
 import sys
 import time
@@ -25,6 +23,7 @@ REPORTS = {
     "sheet": "eval.report.sheets",
     "curves": "eval.report.curves",
     "nearest": "eval.nearest",
+    "doctor": "eval.doctor",
 }
 
 
@@ -66,8 +65,6 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--out", type=Path, required=True, help="result JSON; the run record goes beside it")
         command.add_argument("--data-root", type=Path, help="folder of prepared data, for splits")
         command.add_argument("--name", help="name of the row (default: the file name of --out)")
-    doctor = commands.add_parser("doctor", help="check this installation")
-    doctor.set_defaults(run=_doctor)
     for name, module in REPORTS.items():
         commands.add_parser(name, help=f"see argus3d-eval {name} --help ({module})", add_help=False)
     return parser
@@ -143,66 +140,6 @@ def _finish(result: "Result", arguments: argparse.Namespace, start: float) -> in
         print(f"note: {note}", file=sys.stderr)
     _print_json(result.to_json())
     return 0
-
-
-def _doctor(_: argparse.Namespace) -> int:
-    checks = [_check(name, check) for name, check in CHECKS.items()]
-    for check in checks:
-        print(f"{'ok    ' if check['ok'] else 'BROKEN'} {check['name']}: {check['detail']}", file=sys.stderr)
-    _print_json({"checks": checks})
-    return 0 if all(check["ok"] for check in checks) else 1
-
-
-def _check(name: str, check: Callable[[], str]) -> dict[str, Any]:
-    try:
-        return {"name": name, "ok": True, "detail": check()}
-    except Exception as error:  # a broken installation can raise anything, and the doctor's task is to say what
-        return {"name": name, "ok": False, "detail": str(error) or type(error).__name__}
-
-
-def _libraries() -> str:
-    found = []
-    for name in ("numpy", "scipy", "numba", "trimesh"):
-        importlib.import_module(name)
-        found.append(f"{name} {importlib.metadata.version(name)}")
-    return ", ".join(found)
-
-
-def _threads() -> str:
-    import numba
-
-    return f"{numba.get_num_threads()} for Chamfer distances (NUMBA_NUM_THREADS sets it)"
-
-
-def _kernels() -> str:
-    import numpy as np
-
-    from eval.distances.chamfer import chamfer
-
-    a, b = np.zeros((3, 3), np.float32), np.full((2, 3), 2, np.float32)
-    if chamfer(a, b) != 24.0:
-        raise UserError(f"the Chamfer kernel gives {chamfer(a, b)} where 24 is right; reinstall numba")
-    return "compiled, and right on an example"
-
-
-def _marching_cubes() -> str:
-    installed = {dist.metadata["Name"].lower() for dist in importlib.metadata.distributions() if dist.metadata["Name"]}
-    if "mcubes" in installed:
-        raise UserError(
-            "the package 'mcubes' is installed, a namesake that overwrites PyMCubes: "
-            "pip uninstall mcubes PyMCubes, then pip install PyMCubes"
-        )
-    if "pymcubes" not in installed:
-        raise UserError("PyMCubes is missing, meshes cannot be made: pip install PyMCubes")
-    return f"PyMCubes {importlib.metadata.version('PyMCubes')}"
-
-
-CHECKS: dict[str, Callable[[], str]] = {
-    "libraries": _libraries,
-    "threads": _threads,
-    "kernels": _kernels,
-    "marching cubes": _marching_cubes,
-}
 
 
 def _print_json(content: dict[str, Any]) -> None:
