@@ -29,6 +29,7 @@ from eval.protocol import PRESETS
 Clouds = npt.NDArray[np.float32]
 Place = tuple[str, str, bool]  # axes, normalization, swapped
 Matches = dict[str, "Match"]
+Options = dict[Place, list[tuple[str | None, Matches]]]  # kinds of distances at a place, None: no number asks for one
 
 METRICS: dict[str, Callable[[Sets], float]] = {"mmd": mmd, "cov": coverage, "one_nna": one_nna}
 KEYS = tuple(f"{metric}_{distance}" for distance in ("cd", "emd") for metric in METRICS)
@@ -161,8 +162,9 @@ def find_conventions(
     reference : (R, P, 3) float32
     printed : by key, see `KEYS`
     say : told what is being tried, as earth mover's distances can take long
-    returns : what was tried: other axis orders only if none agrees with the axes as they are, and earth mover's
-        distances only where Chamfer distances agree, if there are any (else where they come nearest)
+    returns : what was tried: other axis orders only if nothing agrees with the axes as they are; earth mover's
+        distances only where the numbers on Chamfer distances agree, or come nearest, if there are such numbers, as
+        approximate matchings of all pairs take 0.05 s a pair of 2,048 points
     Raises : ValueError naming set and index for clouds that cannot be measured, 1-NNA of sets of different sizes, or
         clouds of different sizes
     """
@@ -173,10 +175,17 @@ def find_conventions(
             "give as many points to both"
         )
     search = _Search(*sets, printed, say)
-    found = search.findings(["xyz"])
-    if not any(finding.agrees for finding in found):
-        found += search.findings([axes for axes in AXES if axes != "xyz"])
-    return sorted(found, key=_rank)
+    usual, others = _places(["xyz"]), _places([axes for axes in AXES if axes != "xyz"])
+    if not any(key.endswith("_cd") for key in printed):
+        found = search.findings({place: [(None, {})] for place in usual})
+        if not any(finding.agrees for finding in found):
+            found += search.findings({place: [(None, {})] for place in others})
+        return sorted(found, key=_rank)
+    chamfer = search.chamfer(usual)
+    if not _agreeing(chamfer):
+        chamfer |= search.chamfer(others)
+    only_chamfer = all(key.endswith("_cd") for key in printed)
+    return sorted(search.findings(chamfer if only_chamfer else _likely(chamfer)), key=_rank)
 
 
 def undecided(findings: Sequence[Finding]) -> dict[str, list[Any]]:
@@ -210,18 +219,21 @@ class _Search:
         self._frame: tuple[str, str] | None = None
         self._unions: dict[str, Sets] = {}
 
-    def findings(self, axes: Sequence[str]) -> list[Finding]:
-        """Every convention with these orders of axes; earth mover's distances at the likeliest places only."""
-        places: list[Place] = list(product(axes, NORMALIZATIONS, (False, True)))
-        chamfer: dict[Place, list[tuple[str | None, Matches]]] = {place: [(None, {})] for place in places}
-        if self._printed["cd"]:
-            self._say(f"trying Chamfer distances, axes {', '.join(axes)}")
-            chamfer = {place: list(self._chamfer(place)) for place in places}
+    def chamfer(self, places: Sequence[Place]) -> Options:
+        """What the Chamfer distances of all kinds give at some places."""
+        self._say(f"trying Chamfer distances at {len(places)} places")
+        return {place: list(self._chamfer(place)) for place in places}
+
+    def findings(self, chamfer: Options) -> list[Finding]:
+        """Places with their kinds of Chamfer distances, and of earth mover's distances if a number asks for them."""
         found = []
-        for place in _likely(chamfer) if self._printed["cd"] and self._printed["emd"] else places:
-            axes_, normalization, swapped = place
-            for (cd, near), (emd, far) in product(chamfer[place], self._emd(place)):
-                found.append(Finding(Convention(swapped, axes_, normalization, cd, emd), near | far))
+        for index, (place, kinds) in enumerate(chamfer.items(), 1):
+            axes, normalization, swapped = place
+            if self._printed["emd"]:
+                order = "sets swapped" if swapped else "sets as given"
+                self._say(f"trying EMDs, place {index} of {len(chamfer)}: {order}, axes {axes}, {normalization}")
+            for (cd, near), (emd, far) in product(kinds, self._emd(place)):
+                found.append(Finding(Convention(swapped, axes, normalization, cd, emd), near | far))
         return found
 
     def _chamfer(self, place: Place) -> Iterator[tuple[str | None, Matches]]:
@@ -237,8 +249,6 @@ class _Search:
         if not self._printed["emd"]:
             yield None, {}
             return
-        axes, normalization, swapped = place
-        self._say(f"trying EMDs: axes {axes}, normalization {normalization}{', sets swapped' if swapped else ''}")
         # Sums over points are printed for means, too.
         scales = (*MMD_SCALES, float(self._clouds[0].shape[1]))
         for kind in EMD_KINDS:
@@ -283,11 +293,18 @@ def _turned(clouds: Clouds, axes: str) -> Clouds:
     return clouds[:, :, np.abs(columns) - 1] * np.sign(columns).astype(np.float32)
 
 
-def _likely(chamfer: Mapping[Place, list[tuple[str | None, Matches]]]) -> list[Place]:
+def _places(axes: Sequence[str]) -> list[Place]:
+    return list(product(axes, NORMALIZATIONS, (False, True)))
+
+
+def _agreeing(chamfer: Options) -> Options:
+    return {place: kinds for place, kinds in chamfer.items() if any(_all_agree(found) for _, found in kinds)}
+
+
+def _likely(chamfer: Options) -> Options:
     """Places where some kind of Chamfer distance agrees with all its numbers, or else comes nearest."""
-    agreeing = [place for place, kinds in chamfer.items() if any(_all_agree(found) for _, found in kinds)]
     ranked = sorted(chamfer, key=lambda place: min(_worst(found) for _, found in chamfer[place]))
-    return agreeing or ranked[:CANDIDATES]
+    return _agreeing(chamfer) or {place: chamfer[place] for place in ranked[:CANDIDATES]}
 
 
 def _pairs(kind: str, union: Clouds, first: int) -> Pairs:

@@ -144,7 +144,12 @@ def test_emds_are_tried_only_where_chamfer_distances_agree() -> None:
     made = Convention(False, "xyz", "box_2", "squared_mean", "emd")
     lines: list[str] = []
     find_conventions(A, B, printed_by(made, 1), lines.append)
-    assert lines == ["trying Chamfer distances, axes xyz", "trying EMDs: axes xyz, normalization box_2"]
+    assert lines == [
+        "trying Chamfer distances at 8 places", "trying EMDs, place 1 of 1: sets as given, axes xyz, box_2",
+    ]  # fmt: skip
+    lines.clear()
+    find_conventions(A, B, {"cov_cd": Printed.read("0.98765"), "cov_emd": Printed.read("0.5")}, lines.append)
+    assert len(lines) == 5 and lines[1] == "trying Chamfer distances at 56 places" and "place 3 of 3" in lines[4]
 
 
 def test_presets_are_named() -> None:
