@@ -294,7 +294,7 @@ def measured(part: str, shapes: Shapes, sizes: Sizes) -> Report:
     before = os.getloadavg()[0]
     report = PARTS[part](shapes, sizes)
     machine = conditions(torch.device("cpu")) | versions() | {"numba_threads": numba.get_num_threads()}
-    return report | {"conditions": machine | {"load_before": round(before, 2), "repeats": sizes.repeats}}
+    return report | {"conditions": machine | {"load_before": round(before, 2)}}
 
 
 def versions() -> dict[str, str]:
