@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -30,6 +30,54 @@ def tile_of(device: torch.device) -> int:
     return TILES.get(device.type, TILES["cpu"])
 
 
+class _Linear(NamedTuple):
+    """A linear layer as `addmm` takes it; calling modules would take a quarter of a step of a small model."""
+
+    bias: Tensor
+    weight: Tensor  # (in, out), a view
+
+    @classmethod
+    def of(cls, module: nn.Linear) -> "_Linear":
+        return cls(module.bias.detach(), module.weight.detach().T)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return torch.addmm(self.bias, x, self.weight)
+
+
+class _Norm(NamedTuple):
+    """A layer norm over the width."""
+
+    weight: Tensor
+    bias: Tensor
+
+    @classmethod
+    def of(cls, module: nn.LayerNorm) -> "_Norm":
+        return cls(module.weight.detach(), module.bias.detach())
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return F.layer_norm(x, x.shape[1:], self.weight, self.bias)
+
+
+class _Layer(NamedTuple):
+    """What a block computes with: query, key and value as one product."""
+
+    before: _Norm
+    mix: _Linear
+    proj: _Linear
+    between: _Norm
+    widen: _Linear
+    narrow: _Linear
+
+    @classmethod
+    def of(cls, block: Block) -> "_Layer":
+        weight, bias = block.attn.joined()
+        widen, narrow = cast(nn.Linear, block.mlp[0]), cast(nn.Linear, block.mlp[2])
+        return cls(
+            _Norm.of(block.ln1), _Linear(bias, weight.T), _Linear.of(block.attn.proj),
+            _Norm.of(block.ln2), _Linear.of(widen), _Linear.of(narrow),
+        )  # fmt: skip
+
+
 class StepDecoder:
     """Writes token grids of `rows` samples; all state stands in tensors that never move.
 
@@ -51,11 +99,14 @@ class StepDecoder:
         self.known = torch.full((rows, config.tokens), -1, device=self.device)
         self.tokens = torch.empty_like(self.known)
         # Logits in float32 whatever the weights: among 8,192 logits in bfloat16 hundreds are equal.
-        self.output, self.bias = like.float(), transformer.bias_value.float()
-        self.layers = [(block, *block.attn.joined()) for block in cast(Iterable[Block], transformer.blocks)]
+        self.output = _Linear(transformer.bias_value.detach().float(), like.detach().float().T)
+        self.layers = [_Layer.of(block) for block in cast(Iterable[Block], transformer.blocks)]
+        self.caches = self.cache.unbind()
+        head = transformer.head
+        self.head = _Norm.of(head.ln1), _Linear.of(head.dense), _Norm.of(head.ln2)
+        self.seen = torch.zeros_like(self.input)  # what attention gives, zeros below `rows`
         self.graphs: dict[int, torch.cuda.CUDAGraph] = {}
 
-    @torch.no_grad()
     def run(
         self, condition: Tensor, uniform: Tensor, known: Tensor, steps: int, progress: Callable[[int], None] | None
     ) -> Tensor:
@@ -66,6 +117,13 @@ class StepDecoder:
 
         Returns (rows, steps) int64.
         """
+        with torch.inference_mode():
+            self._run(condition, uniform, known, steps, progress)
+        return self.tokens[:, :steps].clone()
+
+    def _run(
+        self, condition: Tensor, uniform: Tensor, known: Tensor, steps: int, progress: Callable[[int], None] | None
+    ) -> None:
         if self.device.type == "cuda" and not self.graphs:
             self.capture()
         self.uniform.copy_(uniform)
@@ -84,7 +142,6 @@ class StepDecoder:
         for event, done in waiting:
             if progress is not None:
                 _tell(progress, event, done)
-        return self.tokens[:, :steps].clone()
 
     def _begin(self, condition: Tensor) -> None:
         """Read the condition, which has no position, and stand before the start vector, which has the first."""
@@ -114,33 +171,31 @@ class StepDecoder:
 
     def _step(self, length: int, mask: Tensor | None) -> None:
         """Read the input at `position` over `length` positions of the cache, choose a token, write the next input."""
-        model = self.transformer
-        hidden = model.head(self._blocks(length, mask))
-        logits = F.linear(hidden.float(), self.output, self.bias)[: self.rows]
+        model, (before, dense, after) = self.transformer, self.head
+        hidden = after(F.gelu(dense(before(self._blocks(length, mask)))))
+        logits = self.output(hidden.float())[: self.rows]
         step = self.position - 1
         known = self.known.index_select(1, step)[:, 0]
         chosen = self.choose(logits, self.uniform.index_select(1, step)[:, 0])
-        token = torch.where(known >= 0, known, chosen)
+        token = known.where(known >= 0, chosen)
         self.tokens.index_copy_(1, step, token[:, None])
-        self.input[: self.rows] = model.emb(token) + model.pos_emb(self.position)
+        place = model.pos_emb.weight.index_select(0, self.position)
+        torch.add(model.emb.weight.index_select(0, token), place, out=self.input[: self.rows])
         self.position += 1
 
     def _blocks(self, length: int, mask: Tensor | None) -> Tensor:
         """The blocks on the input: (tile, D). Attention takes each row alone and leaves out those beyond `rows`."""
-        x = self.input
-        for (block, weight, bias), cache in zip(self.layers, self.cache, strict=True):
-            mixed = F.linear(block.ln1(x), weight, bias)[: self.rows]
-            new = mixed.view(self.rows, 3, *self.heads).transpose(0, 1)[:, :, :, None]  # (3, rows, H, 1, D/H)
-            cache.index_copy_(3, self.position, new[1:])
-            keys, values = cache[:, :, :, :length]
-            seen = F.scaled_dot_product_attention(new[0], keys, values, attn_mask=mask)
-            x = x + block.attn.proj(self._filled(seen.reshape(self.rows, self.width)))
-            x = x + block.mlp(block.ln2(x))
+        x, seen, shape = self.input, self.seen[: self.rows], (self.rows, 3, self.heads[0], 1, self.heads[1])
+        for layer, cache in zip(self.layers, self.caches, strict=True):
+            mixed = layer.mix(layer.before(x)).narrow(0, 0, self.rows)
+            new = mixed.view(shape).transpose(0, 1)  # (3, rows, H, 1, D/H)
+            cache.index_copy_(3, self.position, new.narrow(0, 1, 2))
+            keys, values = cache.narrow(3, 0, length).unbind()
+            attended = F.scaled_dot_product_attention(new[0], keys, values, attn_mask=mask)
+            seen.copy_(attended.view(self.rows, self.width))
+            x = x + layer.proj(self.seen)
+            x = x + layer.narrow(F.gelu(layer.widen(layer.between(x))))
         return x
-
-    def _filled(self, rows: Tensor) -> Tensor:
-        """`rows` with zeros below, up to the tile."""
-        return F.pad(rows, (0, 0, 0, len(self.input) - self.rows))
 
     def _event(self) -> torch.cuda.Event | None:
         if self.device.type != "cuda":
