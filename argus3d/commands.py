@@ -214,7 +214,7 @@ def run_reconstruct(arguments: argparse.Namespace) -> None:
     """Reconstruct prepared shapes, with the IoU of each in the manifest."""
     generator = _generator(arguments)
     config = SamplingConfig(resolution=arguments.resolution, threshold=arguments.threshold)
-    generator.check(config, [])
+    generator.surface(config)
     facts = _checkpoint_facts(arguments.checkpoint)
     settings = _common_settings(arguments, facts) | {"kind": "reconstruction"}
     folder = SampleFolder(arguments.out, settings, arguments.format)

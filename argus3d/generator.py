@@ -136,7 +136,7 @@ class ArgusGenerator:
 
     def shapes(self, wanted: Sequence[Request], tokens: Tensor, seed: int, config: SamplingConfig) -> Iterator[Sample]:
         """Meshes of token grids (B, T), in order."""
-        meshes = meshes_of_tokens(self.argus.autoencoder, tokens, *self._surface(config))
+        meshes = meshes_of_tokens(self.argus.autoencoder, tokens, *self.surface(config))
         for request, row, mesh in zip(wanted, tokens.cpu().numpy(), meshes, strict=True):
             yield Sample(request.id, request.category, seed, row, mesh.vertices, mesh.faces)
 
@@ -146,15 +146,16 @@ class ArgusGenerator:
         Raises: UserError for what is not, before anything costly begins.
         """
         config.check(self.argus.config.transformer.vocabulary)
-        resolution, threshold = self._surface(config)
-        check_resolution(resolution)
-        logit(threshold)
+        self.surface(config)
         return [self.class_index(category) for category in categories]
 
-    def _surface(self, config: SamplingConfig) -> tuple[int, float]:
-        """Resolution and threshold of meshes."""
+    def surface(self, config: SamplingConfig) -> tuple[int, float]:
+        """Resolution and threshold of meshes. Raises: UserError for one that is not possible."""
         resolution = self.argus.resolution if config.resolution is None else config.resolution
-        return resolution, self.argus.threshold if config.threshold is None else config.threshold
+        threshold = self.argus.threshold if config.threshold is None else config.threshold
+        check_resolution(resolution)
+        logit(threshold)
+        return resolution, threshold
 
     def class_index(self, category: str) -> int:
         """Index of a class name. Raises: UserError with near names for one that the checkpoint does not know."""

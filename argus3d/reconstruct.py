@@ -18,7 +18,7 @@ def reconstruct(
 ) -> Iterator[tuple[Sample, dict[str, float]]]:
     """Each shape as the autoencoder gives it back, and its IoU on the stored uniform and near-surface queries."""
     autoencoder = generator.argus.autoencoder
-    threshold = generator.argus.threshold if config.threshold is None else config.threshold
+    _, threshold = generator.surface(config)
     device = generator.device
     for shape in shapes:
         cloud = shape.cloud()

@@ -13,6 +13,7 @@ from argus3d.errors import UserError
 from argus3d.generator import ArgusGenerator, SamplingConfig, requests
 from argus3d.reconstruct import iou
 from tests.argus3d.balls import BallCatalogue
+from tests.argus3d.test_sample_command import write_checkpoint
 
 QUICK = SamplingConfig(resolution=16)
 
@@ -90,6 +91,9 @@ def test_reconstruct_and_scramble(tmp_path: Path, capsys: pytest.CaptureFixture)
     split = tmp_path / "toy-v1.json"
     split.write_text(json.dumps({"parts": {"test": {"ids": ids, "sha256": ids_sha256(ids)}}}))
     data = ["--root", str(root), "--source", "balls", "--resolution", "16"]
+    small = write_checkpoint(tmp_path / "small")  # nothing is drawn, so its 16 codes may be fewer than the usual top-k
+    words = ["reconstruct", "--checkpoint", str(small), "--shapes", f"{split}/test", *data]
+    assert main([*words, "--out", str(tmp_path / "small-back")]) == 0
     back = tmp_path / "back"
     assert main(["reconstruct", "--shapes", f"{split}/test", *data, "--out", str(back)]) == 0
     records = json.loads((back / "manifest.json").read_text())["samples"]
