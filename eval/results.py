@@ -29,6 +29,7 @@ class MetricValue:
     direction : "lower" or "higher" is better, or "towards" the ideal
     ideal : the value a perfect generator reaches, None where there is none
     unit : of the value, "" for a plain number
+    p_value : of the hypothesis that both sets are of one distribution, None where nothing tests it
     """
 
     value: float
@@ -37,6 +38,7 @@ class MetricValue:
     direction: str
     ideal: float | None = None
     unit: str = ""
+    p_value: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse directions that no table knows."""
@@ -152,7 +154,10 @@ def _counts(entry: Mapping[str, Any]) -> Counts:
 
 def _metric(entry: Mapping[str, Any]) -> MetricValue:
     numbers = {key: _null_to_nan(entry[key]) for key in ("value", "low", "high")}
-    return MetricValue(**numbers, direction=entry["direction"], ideal=entry["ideal"], unit=entry["unit"])
+    p_value = entry.get("p_value")  # results of before there were p-values have none
+    return MetricValue(
+        **numbers, direction=entry["direction"], ideal=entry["ideal"], unit=entry["unit"], p_value=p_value
+    )
 
 
 def _null_to_nan(value: float | None) -> float:
