@@ -13,11 +13,13 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from eval.distances.kernels import known
+from eval.distances.kernels import forests, known
 
 Indices = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
 
+LINE = 1 << 22  # pairs sorted at once for spanning trees
+BATCH = 64  # of them solved at once
 PAIRS = 1 << 20  # handed to `bounds` and `exact` at once; bounds the lists of indices
 
 
@@ -118,17 +120,35 @@ class Neighbours:
         """
         if not self.symmetric:
             raise ValueError("spanning trees need one set with itself; join both sets first")
-        edges, step = np.empty((0, 2), np.int64), max(1, self.shape[0] - 1)
-        while len(edges) < k * step:
-            ahead = known.least_trees(self._state, self._values, edges, k - len(edges) // step)
-            open_ = self._state[ahead[:, 0], ahead[:, 1]] >= 0
-            # Trees that are the least even if all else were as near as its lower bound are the least indeed.
-            final = int(np.argmax(open_)) // step * step if open_.any() else len(ahead)
-            edges = np.concatenate([edges, ahead[:final]])
-            if not open_.any():
+        grown, low = _Forests(self.shape[0], k), 0
+        while not grown.complete:
+            groups = forests.groups_of(grown.parents[-1])
+            counts = np.cumsum(forests.count_bits(self._state, self._values, groups, low))
+            if counts[-1] == 0:
                 break
-            self._solve(ahead[open_, 0], ahead[open_, 1])
-        return edges, len(edges) // step
+            # As many bins as hold a line of the length wished for, but one that is not empty.
+            bins = max(np.searchsorted(counts, LINE, side="right"), np.argmax(counts > 0) + 1)
+            low = self._grow(grown, groups, low, int(bins) << forests.SHIFT)
+        return grown.trees()
+
+    def _grow(self, grown: "_Forests", groups: npt.NDArray[np.int32], low: int, high: int) -> int:
+        """Join what can be joined by pairs whose bits lie in [low, high). Returns `high`."""
+        value, row, column = forests.gather(self._state, self._values, groups, low, high)
+        order = np.argsort(value, kind="stable")
+        value, row, column = value[order], row[order], column[order]
+        asked = np.empty((BATCH, 2), np.int64)
+        heap, place, waiting = np.empty((BATCH, 3)), 0, 0
+        while True:
+            place, waiting, count = forests.grow(
+                self._state, self._values, value, row, column, place, heap, waiting,
+                grown.parents, grown.edges, grown.filled, asked,
+            )  # fmt: skip
+            if not count:
+                return high
+            self._solve(asked[:count, 0], asked[:count, 1])
+            if waiting + count > len(heap):
+                heap = np.concatenate([heap, np.empty((waiting + count, 3))])
+            waiting = forests.push_solved(self._state, self._values, asked, count, high, heap, waiting)
 
     def matrix(self) -> Values:
         """All distances, every pair solved.
@@ -219,6 +239,24 @@ class Neighbours:
                 return index, value
             pair = (asked[open_], open_) if columns else (open_, asked[open_])
             self._solve(*pair)
+
+
+class _Forests:
+    """What k spanning trees have become so far (see kernels/forests.py)."""
+
+    def __init__(self, size: int, k: int) -> None:
+        self.parents = np.tile(np.arange(size, dtype=np.int32), (k, 1))
+        self.edges = np.empty((k, size - 1, 2), np.int64)
+        self.filled = np.zeros(k, np.int64)
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.filled[-1] == self.edges.shape[1])
+
+    def trees(self) -> tuple[Indices, int]:
+        """Edges of the trees that connect all, and how many these are."""
+        whole = int((self.filled == self.edges.shape[1]).sum())
+        return self.edges[:whole].reshape(-1, 2), whole
 
 
 def _rounded_down(values: Values) -> npt.NDArray[np.float32]:
