@@ -99,7 +99,8 @@ def _reconstruction(arguments: argparse.Namespace) -> int:
     start = time.monotonic()
     protocol = _protocol(arguments)
     points = reconstruction_points(protocol)
-    generated, reference = (_load(source, arguments, points) for source in (arguments.generated, arguments.reference))
+    sources = (arguments.generated, arguments.reference)
+    generated, reference = (_load(source, arguments, points, normals=True) for source in sources)
     manifest = Path(arguments.generated) / "manifest.json"
     result = evaluate_reconstruction(
         generated, reference, protocol, _name(arguments), read_ious(manifest), read_groups(manifest)
@@ -107,11 +108,13 @@ def _reconstruction(arguments: argparse.Namespace) -> int:
     return _finish(result, arguments, start)
 
 
-def _load(source: str, arguments: argparse.Namespace, points: int | None = None) -> "CloudSet":
+def _load(
+    source: str, arguments: argparse.Namespace, points: int | None = None, normals: bool = False
+) -> "CloudSet":
     from eval.clouds import load_clouds
 
     protocol = _protocol(arguments)
-    clouds = load_clouds(source, points or protocol.points, protocol.seed, arguments.data_root)
+    clouds = load_clouds(source, points or protocol.points, protocol.seed, arguments.data_root, normals=normals)
     print(f"{source}: {len(clouds.ids)} of {clouds.asked} shapes", file=sys.stderr)
     return clouds
 

@@ -33,6 +33,7 @@ class CloudSet:
     categories : one a cloud, "" where unknown
     asked : shapes the source was asked for; len(ids) + len(failed)
     failed : (id, reason) of each shape that gave no cloud
+    normals : (N, P, 3) float32, of unit length, where they were asked for and every shape has them
     """
 
     name: str
@@ -41,11 +42,14 @@ class CloudSet:
     categories: tuple[str, ...]
     asked: int
     failed: tuple[tuple[str, str], ...] = ()
+    normals: Points | None = None
 
     def __post_init__(self) -> None:
         """Refuse sets that contradict themselves."""
         if self.clouds.ndim != 3 or self.clouds.shape[2] != 3:
             raise ValueError(f"{self.name}: expected clouds of shape (N, P, 3), got {self.clouds.shape}")
+        if self.normals is not None and self.normals.shape != self.clouds.shape:
+            raise ValueError(f"{self.name}: clouds of shape {self.clouds.shape}, normals of {self.normals.shape}")
         if not len(self.clouds) == len(self.ids) == len(self.categories):
             raise ValueError(
                 f"{self.name}: {len(self.clouds)} clouds, {len(self.ids)} ids, {len(self.categories)} categories"
@@ -60,7 +64,12 @@ class CloudSet:
 
 
 def load_clouds(
-    source: str, points: int, seed: int, data_root: Path | None = None, name: str | None = None
+    source: str,
+    points: int,
+    seed: int,
+    data_root: Path | None = None,
+    name: str | None = None,
+    normals: bool = False,
 ) -> CloudSet:
     """Get a set of clouds.
 
@@ -70,6 +79,7 @@ def load_clouds(
     seed : with each shape's id it decides the points
     data_root : folder of prepared data, needed for splits only
     name : of the set; by default `source`
+    normals : whether to keep the surface's normals; meshes have them, prepared data too, arrays do not
     returns : CloudSet of P points a cloud; shapes that gave none are in `failed`
     Raises : UserError for a source that does not exist, has no shapes, or of which every shape failed
     """
@@ -78,11 +88,11 @@ def load_clouds(
     if path.is_file() and path.suffix in ARRAY_SUFFIXES:
         return _from_array(path, points, seed, label)
     if path.is_dir():
-        return _gather(label, _jobs_of_folder(path), points, seed)
+        return _gather(label, _jobs_of_folder(path), points, seed, normals)
     if "/" in source and (FOLDER / f"{source.split('/')[0]}.json").is_file():
         if data_root is None:
             raise UserError(f"{source} is a split: name the folder of prepared data with --data-root")
-        return _gather(label, _jobs_of_split(source, data_root), points, seed)
+        return _gather(label, _jobs_of_split(source, data_root), points, seed, normals)
     raise UserError(
         f"{source}: no such file, folder or split; give a folder of meshes or samples, a .npy, .npz or .pt array, "
         "or a split part such as household-v1/test"
@@ -144,30 +154,34 @@ def _pick(clouds: CloudSet, indices: list[int]) -> CloudSet:
         ids=tuple(clouds.ids[index] for index in indices),
         categories=tuple(clouds.categories[index] for index in indices),
         asked=len(indices),
+        normals=None if clouds.normals is None else clouds.normals[indices],
     )
 
 
 @dataclass(frozen=True)
 class _Job:
-    """One shape: who it is and how its points are had; `problem` if that is known to fail."""
+    """One shape: who it is and how its points (and normals, if any) are had; `problem` if that is known to fail."""
 
     id: str
     category: str
     path: Path
-    read: Callable[[Path, int, np.random.Generator], Points]
+    read: Callable[[Path, int, np.random.Generator], tuple[Points, Points | None]]
     problem: str = ""
 
 
-def _gather(name: str, jobs: list[_Job], points: int, seed: int) -> CloudSet:
+def _gather(name: str, jobs: list[_Job], points: int, seed: int, with_normals: bool) -> CloudSet:
     found: list[_Job] = []
     clouds: list[Points] = []
+    normals: list[Points] = []
     failed: list[tuple[str, str]] = []
     for job in jobs:
         try:
             if job.problem:
                 raise UserError(job.problem)
-            clouds.append(job.read(job.path, points, item_rng(seed, job.id)))
+            cloud, own = job.read(job.path, points, item_rng(seed, job.id))
+            clouds.append(cloud)
             found.append(job)
+            normals += [own] if with_normals and own is not None else []
         except (UserError, OSError) as error:
             failed.append((job.id, str(error)))
     if not clouds:
@@ -180,6 +194,7 @@ def _gather(name: str, jobs: list[_Job], points: int, seed: int) -> CloudSet:
         categories=tuple(job.category for job in found),
         asked=len(jobs),
         failed=tuple(failed),
+        normals=np.stack(normals) if len(normals) == len(clouds) else None,
     )
 
 
@@ -249,23 +264,27 @@ def _jobs_of_split(source: str, data_root: Path) -> list[_Job]:
     ]
 
 
-def _draw_stored(path: Path, points: int, rng: np.random.Generator) -> Points:
+def _draw_stored(path: Path, points: int, rng: np.random.Generator) -> tuple[Points, Points | None]:
     try:
         with np.load(path) as content:
-            stored = content["points"]
+            stored, normals = content["points"], content.get("normals")
     except (KeyError, ValueError, EOFError) as error:
         raise UserError(f"{path.name} holds no readable points ({error})") from error
     if not np.isfinite(stored).all():
         raise UserError(f"{path.name} holds points that are not finite")
-    return _subset(stored, points, rng)
+    chosen = _drawn(stored, points, rng)
+    if normals is None or normals.shape != stored.shape:
+        return stored[chosen].astype(np.float32), None
+    return stored[chosen].astype(np.float32), normals[chosen].astype(np.float32)
 
 
-def _subset(stored: npt.NDArray[Any], points: int, rng: np.random.Generator) -> Points:
+def _drawn(stored: npt.NDArray[Any], points: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Which of the stored points are taken."""
     if stored.ndim != 2 or stored.shape[1] != 3:
         raise UserError(f"expected points of shape (Q, 3), got {stored.shape}")
     if len(stored) < points:
         raise UserError(f"{len(stored)} stored points, {points} asked; store more or use a protocol of fewer points")
-    return stored[rng.choice(len(stored), points, replace=False)].astype(np.float32)
+    return rng.choice(len(stored), points, replace=False)
 
 
 def _from_array(path: Path, points: int, seed: int, name: str) -> CloudSet:
@@ -284,7 +303,10 @@ def _from_array(path: Path, points: int, seed: int, name: str) -> CloudSet:
     if len(labels) != len(array):
         raise UserError(f"{path}: {len(labels)} ids for {len(array)} clouds")
     drawn = np.stack(
-        [_subset(cloud, points, item_rng(seed, item)) for cloud, item in zip(array, labels, strict=True)]
+        [
+            cloud[_drawn(cloud, points, item_rng(seed, item))].astype(np.float32)
+            for cloud, item in zip(array, labels, strict=True)
+        ]
     )
     return CloudSet(name, drawn, labels, ("",) * len(labels), asked=len(labels))
 

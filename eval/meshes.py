@@ -1,4 +1,4 @@
-"""Points drawn by area from the surface of a mesh file."""
+"""Points with normals drawn by area from the surface of a mesh file."""
 
 from pathlib import Path
 
@@ -11,10 +11,13 @@ from argus3d.errors import UserError
 MESH_SUFFIXES = (".ply", ".obj", ".glb", ".stl", ".off")
 
 
-def sample_mesh_file(path: Path, points: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+Points = npt.NDArray[np.float32]
+
+
+def sample_mesh_file(path: Path, points: int, rng: np.random.Generator) -> tuple[Points, Points]:
     """Points uniform by area on the mesh in a file.
 
-    returns : (points, 3) float32, in the file's own coordinates
+    returns : points and unit normals of their faces, (points, 3) float32, in the file's own coordinates
     Raises : UserError for a file that is missing, is no mesh, or has no surface
     """
     if not path.is_file():
@@ -31,18 +34,20 @@ def sample_mesh_file(path: Path, points: int, rng: np.random.Generator) -> npt.N
 
 def sample_triangles(
     triangles: npt.NDArray[np.float64], points: int, rng: np.random.Generator, name: str = "mesh"
-) -> npt.NDArray[np.float32]:
+) -> tuple[Points, Points]:
     """Points uniform by area on triangles.
 
     triangles : (F, 3, 3) float64, corners
-    returns : (points, 3) float32
+    returns : points and unit normals of their triangles, (points, 3) float32
     Raises : UserError for corners that are not finite, or no area at all
     """
     if not np.isfinite(triangles).all():
         raise UserError(f"{name}: vertices that are not finite")
     first = triangles[:, 0]
     edge_a, edge_b = triangles[:, 1] - first, triangles[:, 2] - first
-    cumulative = np.cumsum(np.linalg.norm(np.cross(edge_a, edge_b), axis=1))
+    normals = np.cross(edge_a, edge_b)
+    areas = np.linalg.norm(normals, axis=1)
+    cumulative = np.cumsum(areas)
     if not cumulative[-1] > 0:
         raise UserError(f"{name}: surface of zero area")
     u = rng.random((points, 3))
@@ -50,4 +55,4 @@ def sample_triangles(
     # The square root makes the density uniform: the strip at height r of a triangle is proportional to r wide.
     root, along = np.sqrt(u[:, 1:2]), u[:, 2:3]
     drawn = first[face] + root * (1 - along) * edge_a[face] + root * along * edge_b[face]
-    return drawn.astype(np.float32)
+    return drawn.astype(np.float32), (normals[face] / areas[face, None]).astype(np.float32)

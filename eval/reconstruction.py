@@ -11,10 +11,11 @@ import numpy.typing as npt
 from argus3d.errors import UserError
 from eval import intervals
 from eval.clouds import CloudSet
+from eval.distances.approxmatch import approx_pairs
 from eval.distances.chamfer import chamfer
 from eval.distances.emd import emd_pairs
 from eval.evaluate import clouds_sha256, counts, point_positions
-from eval.metrics.reconstruction import f_score
+from eval.metrics.reconstruction import cd_l1, f_score, hausdorff, normal_consistency
 from eval.normalize import normalize_pairs
 from eval.protocol import Protocol
 from eval.results import MetricValue, Result
@@ -23,6 +24,7 @@ TAU = 0.02
 IOUS = ("iou", "iou_near")
 SOLIDITY = ((0.0, 0.5), (0.5, 0.9), (0.9, 1.0))  # thin shells, in between, solid
 
+Points = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
 
 
@@ -38,11 +40,12 @@ def evaluate_reconstruction(
 
     generated, reference : pairs have the same id; each pair is moved to the frame of its reference, so that what came
         back in the wrong place or size counts against it
-    protocol : its points, Chamfer kind, EMD points, normalisation and confidence are used
+    protocol : its points, Chamfer kind, EMD, normalisation and confidence are used
     ious : metric ("iou", "iou_near") -> id -> intersection over union on occupancy samples, where it was measured
     groups : id -> labels of groups to average over, beside categories
-    returns : Result of kind "reconstruction": `cd`, `emd` over pairs that came back; `f_score_0.02`,
-        `f_score_0.02_median` and, for each of `ious`, mean and `_median`, with 0 for shapes that came back empty
+    returns : Result of kind "reconstruction": `cd`, `cd_l1`, `hausdorff` and the protocol's `emd_name` over pairs that
+        came back; `f_score_0.02`, `normal_consistency` where both sets have normals, and each of `ious`, as mean and
+        `_median`, with 0 for shapes that came back empty
     Raises : UserError for ids in one set only, different numbers of points, or an IoU that is missing
     """
     missing = sorted(set(reference.ids) - set(generated.ids) - {item for item, _ in generated.failed})
@@ -54,9 +57,9 @@ def evaluate_reconstruction(
     ids = _paired(generated, reference)
     values = _per_shape(generated, reference, ids, protocol)
     values |= {key: _ious(key, found, ids) for key, found in (ious or {}).items()}
-    for key in values.keys() - {"cd", "emd"}:
+    for key in values.keys() - _distances(protocol):
         values[key] = np.append(values[key], np.zeros(len(lost)))
-    notes = [f"{len(lost)} shapes came back empty: F-score and IoU 0, not in cd and emd"] if lost else []
+    notes = [f"{len(lost)} shapes came back empty: shares such as F-score and IoU are 0, no distances"] if lost else []
     category = dict(zip(reference.ids, reference.categories, strict=True))
     labels = [(category[item], *(groups or {}).get(item, ())) for item in (*ids, *lost)]
     return Result(
@@ -66,7 +69,7 @@ def evaluate_reconstruction(
         counts={"generated": counts(generated), "reference": counts(reference)},
         metrics=_metrics(values, protocol),
         data={"generated": clouds_sha256(generated.clouds), "reference": clouds_sha256(reference.clouds)},
-        per_category=_per_group(values, labels),
+        per_category=_per_group(values, labels, _distances(protocol)),
         notes=tuple(notes),
     )
 
@@ -114,16 +117,35 @@ def _per_shape(generated: CloudSet, reference: CloudSet, ids: list[str], protoco
         if clouds.shape[1] < wanted:
             raise UserError(f"clouds of {clouds.shape[1]} points, protocol {protocol.name} asks for {wanted}")
     g, r = normalize_pairs(clouds_g[:, :wanted], clouds_r[:, :wanted], protocol.normalization)
-
-    def at(points: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        positions = point_positions(wanted, points, protocol.seed)
-        return g[:, positions], r[:, positions]
-
-    return {
-        "cd": np.array([chamfer(a, b, protocol.chamfer) for a, b in zip(*at(protocol.points), strict=True)]),
-        "emd": emd_pairs(*at(protocol.emd_points)),
-        "f_score_0.02": np.array([f_score(a, b, TAU) for a, b in zip(*at(protocol.f_score_points), strict=True)]),
+    common = point_positions(wanted, protocol.points, protocol.seed)
+    many = point_positions(wanted, protocol.f_score_points, protocol.seed)
+    few = point_positions(wanted, protocol.emd_points, protocol.seed)
+    pairs = list(zip(g[:, common], r[:, common], strict=True))
+    values = {
+        "cd": np.array([chamfer(a, b, protocol.chamfer) for a, b in pairs]),
+        "cd_l1": np.array([cd_l1(a, b) for a, b in pairs]),
+        "hausdorff": np.array([hausdorff(a, b) for a, b in pairs]),
+        protocol.emd_name: _emds(g[:, few], r[:, few], protocol),
+        "f_score_0.02": np.array([f_score(a, b, TAU) for a, b in zip(g[:, many], r[:, many], strict=True)]),
     }
+    if generated.normals is None or reference.normals is None:
+        return values
+    normals_g = generated.normals[[row_g[item] for item in ids]][:, common]
+    normals_r = reference.normals[[row_r[item] for item in ids]][:, common]
+    four = zip(g[:, common], normals_g, r[:, common], normals_r, strict=True)
+    return values | {"normal_consistency": np.array([normal_consistency(*one) for one in four])}
+
+
+def _emds(generated: Points, reference: Points, protocol: Protocol) -> Values:
+    squared = protocol.emd == "mean_squared"
+    if protocol.emd_solver == "approximate_matching":
+        return approx_pairs(generated, reference, squared)
+    return emd_pairs(generated, reference, squared)
+
+
+def _distances(protocol: Protocol) -> set[str]:
+    """What is lower for better answers and infinite for none; all else is a share."""
+    return {"cd", "cd_l1", "hausdorff", protocol.emd_name}
 
 
 def reconstruction_points(protocol: Protocol) -> int:
@@ -141,9 +163,10 @@ def _ious(key: str, found: Mapping[str, float], ids: list[str]) -> Values:
 def _metrics(values: Mapping[str, Values], protocol: Protocol) -> dict[str, MetricValue]:
     metrics: dict[str, MetricValue] = {}
     for key, per_shape in values.items():
-        direction, ideal = ("lower", 0.0) if key in ("cd", "emd") else ("higher", 1.0)
+        distance = key in _distances(protocol)
+        direction, ideal = ("lower", 0.0) if distance else ("higher", 1.0)
         metrics[key] = _reduced(per_shape, np.mean, protocol, direction, ideal)
-        if key not in ("cd", "emd"):
+        if not distance:
             metrics[f"{key}_median"] = _reduced(per_shape, np.median, protocol, direction, ideal)
     return metrics
 
@@ -155,7 +178,9 @@ def _reduced(
     return MetricValue(float(reduce(per_shape)), low, high, direction, ideal)
 
 
-def _per_group(values: Mapping[str, Values], labels: list[tuple[str, ...]]) -> dict[str, dict[str, float]]:
+def _per_group(
+    values: Mapping[str, Values], labels: list[tuple[str, ...]], distances: set[str]
+) -> dict[str, dict[str, float]]:
     """Means of each group over the shapes that have the value, medians of shares; `count` holds all."""
     table: dict[str, dict[str, float]] = {}
     for label in sorted({label for row in labels for label in row}):
@@ -164,6 +189,6 @@ def _per_group(values: Mapping[str, Values], labels: list[tuple[str, ...]]) -> d
         for key, per_shape in values.items():
             mine = per_shape[member[: len(per_shape)]]
             table[label][key] = float(mine.mean()) if len(mine) else float("nan")
-            if key not in ("cd", "emd"):
+            if key not in distances:
                 table[label][f"{key}_median"] = float(np.median(mine)) if len(mine) else float("nan")
     return table

@@ -42,6 +42,22 @@ def emd_squared_approx(generated: npt.ArrayLike, reference: npt.ArrayLike) -> fl
     return _one(generated, reference, True)
 
 
+def approx_pairs(generated: npt.ArrayLike, reference: npt.ArrayLike, squared: bool) -> Values:
+    """Approximate matching of each generated cloud with the reference cloud of the same index.
+
+    generated, reference : (N, P, 3) float32
+    squared : `emd_squared_approx` instead of `emd_approx`
+    returns : (N,) float64
+    Raises : ValueError, see `emd_approx`, and for sets of different sizes
+    """
+    giving, asking = _prepared(generated, "generated"), _prepared(reference, "reference")
+    demand_equal_sizes(giving.swapaxes(1, 2), asking.swapaxes(1, 2))
+    if len(giving) != len(asking):
+        raise ValueError(f"pairs need as many clouds in both sets, got {len(giving)} and {len(asking)}")
+    same = np.arange(len(giving))
+    return np.asarray(move_pairs(asking, giving, same, same, LEVELS_SQUARED if squared else LEVELS, squared))
+
+
 class ApproxPairs:
     """`neighbours.Pairs` of a union by the approximate matching, generated shapes first; nothing bounds it.
 
@@ -81,11 +97,7 @@ class ApproxPairs:
 
 
 def _one(generated: npt.ArrayLike, reference: npt.ArrayLike, squared: bool) -> float:
-    giving = _prepared(np.asarray(generated)[None], "generated")
-    asking = _prepared(np.asarray(reference)[None], "reference")
-    demand_equal_sizes(giving.swapaxes(1, 2), asking.swapaxes(1, 2))
-    only = np.zeros(1, np.int64)
-    return float(move_pairs(asking, giving, only, only, LEVELS_SQUARED if squared else LEVELS, squared)[0])
+    return float(approx_pairs(np.asarray(generated)[None], np.asarray(reference)[None], squared)[0])
 
 
 def _prepared(clouds: npt.ArrayLike, name: str) -> Values:

@@ -83,10 +83,11 @@ def emd_self_matrix(clouds: npt.ArrayLike) -> Clouds:
     return matrix + matrix.T
 
 
-def emd_pairs(generated: npt.ArrayLike, reference: npt.ArrayLike) -> Clouds:
+def emd_pairs(generated: npt.ArrayLike, reference: npt.ArrayLike, squared: bool = False) -> Clouds:
     """Exact earth mover's distance of each generated cloud to the reference cloud of the same index.
 
     generated, reference : (N, P, 3) float32
+    squared : distances are squared, see `emd_squared`
     returns : (N,) float64, see `emd`
     Raises : ValueError, see `emd`, and for sets of different sizes
     """
@@ -96,7 +97,7 @@ def emd_pairs(generated: npt.ArrayLike, reference: npt.ArrayLike) -> Clouds:
     if len(a) != len(b):
         raise ValueError(f"pairs need as many clouds in both sets; generated has {len(a)}, reference {len(b)}")
     indices = np.arange(len(a))
-    return solve_pairs(a, b, indices, indices, False, 0.0)[0]
+    return solve_pairs(a, b, indices, indices, squared, 0.0)[0]
 
 
 def solve_pairs(

@@ -91,7 +91,8 @@ def test_company_and_order_change_no_point(tmp_path: Path) -> None:
 def test_samples_are_uniform_by_area() -> None:
     # Two triangles, one of three times the area.
     triangles = np.array([[[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[5, 0, 0], [8, 0, 0], [5, 1, 0]]], dtype=float)
-    points = sample_triangles(triangles, 20_000, item_rng(0, "x"))
+    points, normals = sample_triangles(triangles, 20_000, item_rng(0, "x"))
+    assert (normals == [0, 0, 1]).all()
     right = points[:, 0] >= 5
     assert right.mean() == pytest.approx(0.75, abs=0.01)
     assert points[right].mean(axis=0) == pytest.approx([6, 1 / 3, 0], abs=0.02)
