@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from eval.report.output import write_whole
 from eval.report.rows import CEILING, FLOOR, Row, Value, read_rows
-from eval.report.tables import ARROWS, DISTANCES, GENERATION, Column
+from eval.report.tables import ARROWS, GENERATION, Column, measured
 
 # Okabe and Ito's palette, which colour-blind readers tell apart; generators take theirs in the order of the rows.
 GENERATOR_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
@@ -35,7 +35,7 @@ METADATA: dict[str, dict[str, None]] = {
     ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
 }
 # Values as far apart as floor and ceiling of these metrics share a panel only on a logarithmic scale.
-LOGARITHMIC = ("ecd_cd", "ecd_emd")
+LOGARITHMIC = "ecd_"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -59,13 +59,14 @@ def metrics_figure(rows: Sequence[Row], suffix: str = ".png") -> bytes:
     drawn = [row for row in rows if row.kind == "generation"]
     if not drawn:
         raise ValueError("no result of kind generation among the rows; there is nothing to draw")
-    per_line = len(GENERATION) // len(DISTANCES)
+    lines = [GENERATION[name] for name in measured(drawn)]
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(11, len(DISTANCES) * (0.75 + 0.24 * len(drawn))), layout="constrained")
+        figure = Figure(figsize=(11, len(lines) * (0.75 + 0.24 * len(drawn))), layout="constrained")
         FigureCanvasAgg(figure)
-        axes = figure.subplots(len(DISTANCES), per_line, sharey=True, squeeze=False)
-        for column, panel in zip(GENERATION, axes.flat, strict=True):
-            _panel(panel, column, drawn)
+        axes = figure.subplots(len(lines), len(lines[0]), sharey=True, squeeze=False)
+        for line, panels in zip(lines, axes, strict=True):
+            for column, panel in zip(line, panels, strict=True):
+                _panel(panel, column, drawn)
         protocol = drawn[0].protocol
         figure.supxlabel(
             f"protocol {protocol['name']}, {protocol['confidence']:.0%} intervals; bands: floor and ceiling; "
@@ -83,7 +84,7 @@ def _panel(panel: Axes, column: Column, rows: Sequence[Row]) -> None:
     if not found:
         panel.set_axis_off()
         return
-    if column.key in LOGARITHMIC and all(entry.value > 0 for _, _, entry in found):
+    if column.key.startswith(LOGARITHMIC) and all(entry.value > 0 for _, _, entry in found):
         panel.set_xscale("log")
     colours = _colours(rows)
     for place, row, entry in found:

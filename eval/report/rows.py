@@ -20,7 +20,7 @@ FLOOR, CEILING = "scrambled", "reconstructed_training_set"
 
 @dataclass(frozen=True)
 class Value:
-    """One metric of one row: value and interval, nan where undefined."""
+    """One metric of one row: value and interval, nan where undefined; p-value where something tests it."""
 
     value: float
     low: float
@@ -28,6 +28,7 @@ class Value:
     direction: str  # "lower" or "higher" is better, or "towards" the ideal
     ideal: float | None
     unit: str
+    p_value: float | None = None
 
     def loss(self) -> tuple[float, float, float]:
         """(value, low, high) on a scale where lower is better, whatever the direction."""
@@ -117,7 +118,8 @@ def _read_row(path: Path) -> Row:
 
 def _value(entry: Mapping[str, Any]) -> Value:
     numbers = _numbers({key: entry[key] for key in ("value", "low", "high")})
-    return Value(**numbers, direction=entry["direction"], ideal=entry["ideal"], unit=entry["unit"])
+    p_value = entry.get("p_value")  # results of before there were p-values have none
+    return Value(**numbers, direction=entry["direction"], ideal=entry["ideal"], unit=entry["unit"], p_value=p_value)
 
 
 def _numbers(entry: Mapping[str, Any]) -> dict[str, float]:

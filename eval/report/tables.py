@@ -4,9 +4,10 @@ import argparse
 import csv
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from eval.report.markup import Cell, Table, latex, markdown
 from eval.report.output import write_whole
@@ -14,12 +15,29 @@ from eval.report.rows import Row, Value, better, read_rows
 
 BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
 ARROWS = {"lower": "↓", "higher": "↑", "towards": "→"}
-DISTANCES = {"cd": "CD", "emd": "EMD"}
+DISTANCES = {
+    "cd": "CD",
+    "emd": "EMD",
+    "emd_squared": "squared EMD",
+    "emd_approx": "approx. EMD",
+    "emd_squared_approx": "approx. squared EMD",
+    "lfd_like": "LFD-like",
+}
+# How an MMD is printed: (scale, sign, decimals).
+MMD_SCALES = {
+    "cd": (1e3, "×10³", 2),
+    "emd": (1e2, "×10²", 2),
+    "emd_squared": (1e3, "×10³", 2),
+    "emd_approx": (1e2, "×10²", 2),
+    "emd_squared_approx": (1e3, "×10³", 2),
+    "lfd_like": (1.0, "", 0),
+}
 # The labels by which a reconstruction is averaged, beside its classes, which only the CSV holds.
 GROUPS = ("source ", "solidity ")
 
 CSV_HEADER = [
-    "row", "kind", "group", "n", "metric", "value", "low", "high", "direction", "ideal", "unit", "protocol", "hash",
+    "row", "kind", "group", "n", "metric", "value", "low", "high", "direction", "ideal", "unit", "p_value",
+    "protocol", "hash",
 ]  # fmt: skip
 
 
@@ -34,23 +52,24 @@ class Column:
     decimals: int
 
 
-GENERATION = tuple(
-    Column(f"{key}_{distance}", f"{title}-{distance.upper()}", scales[distance], signs[distance], decimals)
-    for distance in DISTANCES
-    for key, title, scales, signs, decimals in (
-        ("mmd", "MMD", {"cd": 1e3, "emd": 1e2}, {"cd": "×10³", "emd": "×10²"}, 2),
-        ("cov", "COV", {"cd": 1e2, "emd": 1e2}, {"cd": "%", "emd": "%"}, 1),
-        ("one_nna", "1-NNA", {"cd": 1e2, "emd": 1e2}, {"cd": "%", "emd": "%"}, 1),
-        ("ecd", "ECD", {"cd": 1.0, "emd": 1.0}, {"cd": "", "emd": ""}, 1),
+GENERATION = {
+    distance: (
+        Column(f"mmd_{distance}", f"MMD-{title}", *MMD_SCALES[distance]),
+        Column(f"cov_{distance}", f"COV-{title}", 1e2, "%", 1),
+        Column(f"one_nna_{distance}", f"1-NNA-{title}", 1e2, "%", 1),
+        Column(f"ecd_{distance}", f"ECD-{title}", 1.0, "", 1),
     )
-)
+    for distance, title in DISTANCES.items()
+}
 RECONSTRUCTION = (
     Column("iou", "IoU", 1e2, "%", 1),
     Column("iou_near", "IoU near surface", 1e2, "%", 1),
     Column("f_score_0.02", "F-score at 0.02", 1e2, "%", 1),
     Column("f_score_0.02_median", "median F-score", 1e2, "%", 1),
+    Column("normal_consistency", "normal consistency", 1e2, "%", 1),
     Column("cd", "CD", 1e3, "×10³", 2),
-    Column("emd", "EMD", 1e2, "×10²", 2),
+    Column("cd_l1", "CD-L1", 1e2, "×10²", 2),
+    *(Column(name, DISTANCES[name], *MMD_SCALES[name]) for name in DISTANCES if name.startswith("emd")),
 )
 
 
@@ -89,7 +108,7 @@ def all_tables(rows: Sequence[Row]) -> list[Table]:
 
 def generation_table(rows: Sequence[Row]) -> Table:
     """Generated against reference shapes: each metric with its interval, the best in bold where intervals separate."""
-    columns = [column for column in GENERATION if any(column.key in row.metrics for row in rows)]
+    columns = [column for name in measured(rows) for column in GENERATION[name] if _any_has(rows, column)]
     winners = {column.key: better(rows, column.key) for column in columns}
     return Table(
         caption="Generated against reference shapes",
@@ -106,9 +125,14 @@ def generation_table(rows: Sequence[Row]) -> Table:
     )
 
 
+def measured(rows: Sequence[Row]) -> list[str]:
+    """The kinds of distance that any of the rows was measured by."""
+    return [name for name, block in GENERATION.items() if any(_any_has(rows, column) for column in block)]
+
+
 def reconstruction_table(rows: Sequence[Row]) -> Table:
     """Shapes through the autoencoder against themselves: over all, by source, by solidity."""
-    columns = [column for column in RECONSTRUCTION if any(column.key in row.metrics for row in rows)]
+    columns = [column for column in RECONSTRUCTION if _any_has(rows, column)]
     lines: list[list[Cell]] = []
     for row in rows:
         cells = [_cell(row.metrics.get(column.key), column) for column in columns]
@@ -140,13 +164,14 @@ def csv_text(rows: Sequence[Row]) -> str:
             numbers = [_exact(entry.value), _exact(entry.low), _exact(entry.high)]
             ideal = "" if entry.ideal is None else _exact(entry.ideal)
             head = [row.name, row.kind, "all", row.found, key]
-            writer.writerow([*head, *numbers, entry.direction, ideal, entry.unit, *protocol])
+            p_value = "" if entry.p_value is None else _exact(entry.p_value)
+            writer.writerow([*head, *numbers, entry.direction, ideal, entry.unit, p_value, *protocol])
         for group, means in sorted(row.groups.items()):
             for key, value in sorted(means.items()):
                 if key == "count":
                     continue
                 head = [row.name, row.kind, group, f"{means['count']:.0f}", key]
-                writer.writerow([*head, _exact(value), "", "", "", "", "", *protocol])
+                writer.writerow([*head, _exact(value), "", "", "", "", "", "", *protocol])
     return text.getvalue()
 
 
@@ -159,6 +184,10 @@ def with_tables(readme: str, tables: str) -> str:
         raise ValueError(f"README needs one {BEGIN} and after it one {END}; put them where the tables belong")
     before, rest = readme.split(BEGIN)
     return f"{before}{BEGIN}\n{tables}{END}{rest.split(END)[1]}"
+
+
+def _any_has(rows: Sequence[Row], column: Column) -> bool:
+    return any(column.key in row.metrics for row in rows)
 
 
 def _header(column: Column, rows: Sequence[Row]) -> Cell:
@@ -214,8 +243,17 @@ def _units(rows: Sequence[Row], columns: Sequence[Column]) -> str:
         for row in rows[:1]
         if column.key in row.metrics and row.metrics[column.key].unit
     ]
-    points = f"CD on {protocol['points']} points a shape, exact EMD on {protocol['emd_points']}"
-    return "; ".join([points, *units]) + " (side: the longest of a shape's box)."
+    used = [_how_measured(name, protocol) for name in measured(rows)]
+    return "; ".join([*used, *units]) + " (side: the longest of a shape's box)."
+
+
+def _how_measured(distance: str, protocol: Mapping[str, Any]) -> str:
+    if distance == "cd":
+        return f"CD on {protocol['points']} points a shape"
+    if distance == "lfd_like":
+        return "LFD-like on meshes, not on the scale of published light-field distances"
+    solver = "approximate matching" if distance.endswith("approx") else "exact"
+    return f"{DISTANCES[distance]} ({solver}) on {protocol['emd_points']} points"
 
 
 def _own_notes(rows: Sequence[Row]) -> Iterator[str]:

@@ -45,3 +45,9 @@ def test_rows_without_generation_are_refused(tmp_path: Path) -> None:
 def test_an_unknown_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"not '\.gif'"):
         metrics_figure(read_rows(results(tmp_path)), ".gif")
+
+
+def test_panels_are_those_of_the_distances_measured(tmp_path: Path) -> None:
+    only = {key: entry for key, entry in generation(0.5).items() if key.endswith("_cd")}
+    text = metrics_figure(read_rows([write_result(tmp_path, "nano", only)]), ".svg").decode()
+    assert "MMD-CD" in text and "EMD" not in text

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from eval.report.markup import Cell, Table, escape, latex, markdown
 from eval.report.rows import Value, better, read_rows
-from eval.report.tables import BEGIN, END, all_tables, main, with_tables
+from eval.report.tables import BEGIN, END, all_tables, csv_text, main, with_tables
 from tests.eval.report.results import PROTOCOL, generation, metric, write_result
 
 ROOT = Path(__file__).parents[3]
@@ -198,3 +198,14 @@ def test_readme_without_its_marks_is_refused(readme: str) -> None:
 def test_readme_shows_the_generated_table() -> None:
     readme, table = (ROOT / name for name in ("README.md", "reports/tables/household.md"))
     assert with_tables(readme.read_text(), table.read_text()) == readme.read_text(), "run make reproduce-tables"
+
+
+def test_every_kind_of_distance_is_named_for_what_it_is(tmp_path: Path) -> None:
+    approximate = {key.replace("_emd", "_emd_squared_approx"): entry for key, entry in generation(0.5).items()}
+    approximate["ecd_cd"]["p_value"] = 0.03
+    rows = read_rows([write_result(tmp_path, "nano", approximate)])
+    text = markdown(all_tables(rows)[0])
+    assert "MMD-approx. squared EMD" in text and "MMD-CD" in text and "MMD-EMD" not in text
+    assert "approx. squared EMD (approximate matching) on 256 points" in text and "(exact)" not in text
+    lines = {line["metric"]: line["p_value"] for line in csv.DictReader(csv_text(rows).splitlines())}
+    assert lines["ecd_cd"] == "0.03" and lines["mmd_cd"] == ""
