@@ -236,13 +236,13 @@ def scores_by_chamfer(a: Points, b: Points) -> tuple[dict[str, float], int]:
 
 def scores_of(sets: Sets) -> dict[str, float]:
     """COV, MMD, 1-NNA and ECD."""
-    return {"cov": coverage(sets), "mmd": mmd(sets), "one_nna": one_nna(sets), "ecd": ecd(sets, TREES).value}
+    return {"cov": coverage(sets), "mmd": mmd(sets), "one_nna": one_nna(sets).value, "ecd": ecd(sets, TREES).value}
 
 
 def one_nna_by_emd(a: Points, b: Points) -> tuple[float, int]:
     """1-NNA, and how many pairs were solved for it."""
     sets = Sets(EmdPairs(np.concatenate([a, b])), len(a))
-    return one_nna(sets), sets.union.solved
+    return one_nna(sets).value, sets.union.solved
 
 
 def timed(work: Callable[[], T]) -> tuple[float, T]:

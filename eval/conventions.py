@@ -31,7 +31,7 @@ Place = tuple[str, str, bool]  # axes, normalization, swapped
 Matches = dict[str, "Match"]
 Options = dict[Place, list[tuple[str | None, Matches]]]  # kinds of distances at a place, None: no number asks for one
 
-METRICS: dict[str, Callable[[Sets], float]] = {"mmd": mmd, "cov": coverage, "one_nna": one_nna}
+METRICS: dict[str, Callable[[Sets], float]] = {"mmd": mmd, "cov": coverage, "one_nna": lambda sets: one_nna(sets).value}
 KEYS = tuple(f"{metric}_{distance}" for distance in ("cd", "emd") for metric in METRICS)
 # New x, y and z of generated points: which old axis, with which sign. The last two turn y up into z up and back.
 AXES = {

@@ -6,6 +6,9 @@ sizes or k must not be compared. It is two-sided, copies of the reference raise 
 zw well above 0 means the sets lie apart, well below 0 that generated shapes sit closer to references than references to
 each other; zd above 0 means that the generated set is the tighter one. Exact copies of the whole reference make every
 edge between two shapes tie with those between their copies; the tie rule then takes the generated side's, and zd rises.
+
+The p-value is that of S among relabellings of the same graph; for a few hundred shapes and few trees it is near the
+tail of a chi-square of two degrees of freedom, exp(-S / 2), but needs no such limit.
 """
 
 from dataclasses import dataclass
@@ -15,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from eval.distances.sets import Sets
+from eval.metrics.relabelling import DRAWS, Edges, inside_counts, p_value, relabelled_counts
 
-Edges = npt.NDArray[np.int64]
+ROUNDING = 1e-9  # labellings whose S differ by less, relatively, tie
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,21 @@ class Ecd:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Moments:
+    """Exact mean and covariance of the within-set edge counts over all relabellings of a fixed graph."""
+
+    mean_1: Fraction
+    mean_2: Fraction
+    var_1: Fraction
+    var_2: Fraction
+    cov: Fraction
+
+    @property
+    def determinant(self) -> Fraction:
+        return self.var_1 * self.var_2 - self.cov * self.cov
+
+
 def ecd(sets: Sets, k: int = 10) -> Ecd:
     """Edge-count distance of two sets, generated first.
 
@@ -45,19 +64,47 @@ def ecd(sets: Sets, k: int = 10) -> Ecd:
     Raises : ValueError for fewer than 4 shapes in all, an empty set, or k below 1
     Source : Chen and Friedman, JASA 2017, section 3; proposed for shapes by Ibing et al., CVPR 2021
     """
-    generated, reference = sets.generated, sets.reference
-    if k < 1:
-        raise ValueError(f"ECD needs k of 1 or more, got {k}")
-    if generated < 1 or reference < 1 or generated + reference < 4:
-        raise ValueError(
-            f"ECD needs at least 4 shapes in all and 1 a set, got {generated} generated and {reference} reference"
-        )
-    edges, trees = sets.union.spanning_trees(k)
-    if trees < k:
-        nan = float("nan")
-        note = f"undefined: only {trees} of {k} disjoint spanning trees exist over {generated + reference} shapes"
-        return Ecd(nan, nan, nan, nan, note)
-    return edge_count(edges, generated, reference, k)
+    return nested_ecd(sets, (k,))[0]
+
+
+def nested_ecd(sets: Sets, ks: tuple[int, ...]) -> tuple[Ecd, ...]:
+    """`ecd` at several k for the price of the largest: the trees of a smaller k are the first of a larger one."""
+    edges, trees = _trees(sets, ks)
+    step = sets.generated + sets.reference - 1
+    return tuple(
+        edge_count(edges[: k * step], sets.generated, sets.reference, k)
+        if k <= trees
+        else _too_few_trees(sets, trees, k)
+        for k in ks
+    )
+
+
+def ecd_p_values(sets: Sets, ks: tuple[int, ...], draws: int = DRAWS, seed: int = 0) -> tuple[float, ...]:
+    """How often labels dealt out at random over the same trees give an S as large as the sets' own, for each k.
+
+    draws : random labellings; p-values come in steps of 1 / (draws + 1)
+    returns : floats in (0, 1], nan where S is undefined; small says that the sets are not of one distribution
+    Raises : as `ecd`
+    Source : Chen and Friedman, JASA 2017, section 3; see `eval.metrics.relabelling`
+    """
+    edges, trees = _trees(sets, ks)
+    size = sets.generated + sets.reference
+    return tuple(
+        edge_count_p_value(edges[: k * (size - 1)], sets.generated, sets.reference, draws, seed)
+        if k <= trees
+        else float("nan")
+        for k in ks
+    )
+
+
+def edge_count_p_value(edges: Edges, generated: int, reference: int, draws: int = DRAWS, seed: int = 0) -> float:
+    """Share of relabellings of any graph with an S at least as large; see `edge_count` and `ecd_p_values`."""
+    moments = edge_moments(edges, generated, reference)
+    if moments.determinant == 0:
+        return float("nan")
+    dealt = relabelled_counts(edges, generated, generated + reference, draws, seed)
+    seen = np.array([inside_counts(edges, generated)])
+    return p_value(_squared_lengths(dealt, moments) >= _squared_lengths(seen, moments) * (1 - ROUNDING))
 
 
 def edge_count(edges: Edges, generated: int, reference: int, k: int = 1) -> Ecd:
@@ -70,27 +117,24 @@ def edge_count(edges: Edges, generated: int, reference: int, k: int = 1) -> Ecd:
     Source : Chen and Friedman, JASA 2017; moments over all relabellings of the fixed graph, as exact fractions
     """
     n, m, size = generated, reference, generated + reference
-    mean_1, mean_2, var_1, var_2, cov = edge_moments(edges, n, m)
-    inside = (edges < n).sum(axis=1)
-    x = Fraction(int((inside == 2).sum())) - mean_1
-    y = Fraction(int((inside == 0).sum())) - mean_2
+    moments = edge_moments(edges, n, m)
+    inside = inside_counts(edges, n)
+    x, y = inside[0] - moments.mean_1, inside[1] - moments.mean_2
     u, v = m - 1, n - 1
-    zw = _standardised(u * x + v * y, u * u * var_1 + v * v * var_2 + 2 * u * v * cov)
-    zd = _standardised(x - y, var_1 + var_2 - 2 * cov)
-    determinant = var_1 * var_2 - cov * cov
-    if determinant == 0:
+    zw = _standardised(u * x + v * y, u * u * moments.var_1 + v * v * moments.var_2 + 2 * u * v * moments.cov)
+    zd = _standardised(x - y, moments.var_1 + moments.var_2 - 2 * moments.cov)
+    if moments.determinant == 0:
         nan = float("nan")
         return Ecd(nan, zw, zd, nan, "undefined: the covariance of the edge counts is singular for this graph")
-    value = float((x * x * var_2 - 2 * x * y * cov + y * y * var_1) / determinant)
+    value = float((x * x * moments.var_2 - 2 * x * y * moments.cov + y * y * moments.var_1) / moments.determinant)
     return Ecd(value, zw, zd, value / (k * size))
 
 
-def edge_moments(edges: Edges, n: int, m: int) -> tuple[Fraction, Fraction, Fraction, Fraction, Fraction]:
+def edge_moments(edges: Edges, n: int, m: int) -> Moments:
     """Mean and covariance of the within-set edge counts over all relabellings of a fixed graph.
 
     edges : (E, 2) int64 over n + m nodes, n + m >= 4
-    returns : mean_1, mean_2, var_1, var_2, covariance, exact; products of this size overflow 64-bit integers at a few
-        hundred shapes, Python's do not
+    returns : Moments, exact; products of this size overflow 64-bit integers at a few hundred shapes, Python's do not
     Source : Chen and Friedman, JASA 2017, lemma 3.1
     """
     size = n + m
@@ -110,7 +154,31 @@ def edge_moments(edges: Edges, n: int, m: int) -> tuple[Fraction, Fraction, Frac
 
     mean_1, var_1 = moments(n)
     mean_2, var_2 = moments(m)
-    return mean_1, mean_2, var_1, var_2, Fraction(apart * n * (n - 1) * m * (m - 1), four) - mean_1 * mean_2
+    cov = Fraction(apart * n * (n - 1) * m * (m - 1), four) - mean_1 * mean_2
+    return Moments(mean_1, mean_2, var_1, var_2, cov)
+
+
+def _trees(sets: Sets, ks: tuple[int, ...]) -> tuple[Edges, int]:
+    generated, reference = sets.generated, sets.reference
+    if min(ks) < 1:
+        raise ValueError(f"ECD needs k of 1 or more, got {min(ks)}")
+    if generated < 1 or reference < 1 or generated + reference < 4:
+        raise ValueError(
+            f"ECD needs at least 4 shapes in all and 1 a set, got {generated} generated and {reference} reference"
+        )
+    return sets.union.spanning_trees(max(ks))
+
+
+def _too_few_trees(sets: Sets, trees: int, k: int) -> Ecd:
+    nan, size = float("nan"), sets.generated + sets.reference
+    return Ecd(nan, nan, nan, nan, f"undefined: only {trees} of {k} disjoint spanning trees exist over {size} shapes")
+
+
+def _squared_lengths(counts: npt.NDArray[np.int64], moments: Moments) -> npt.NDArray[np.float64]:
+    """S of (draws, 2) edge counts."""
+    x, y = counts[:, 0] - float(moments.mean_1), counts[:, 1] - float(moments.mean_2)
+    cross = float(moments.var_2) * x * x - 2 * float(moments.cov) * x * y + float(moments.var_1) * y * y
+    return np.asarray(cross / float(moments.determinant))
 
 
 def _standardised(deviation: Fraction, variance: Fraction) -> float:

@@ -71,7 +71,7 @@ def test_set_metrics_of_the_common_code(squared: bool) -> None:
     sets = Sets(pairs, 6)
     assert mmd(sets) == pytest.approx(by_loops.mmd(d_gr), rel=1e-6)
     assert coverage(sets) == by_loops.coverage(d_gr)
-    assert one_nna(sets) == by_loops.one_nna(d_gr, (d_gg + d_gg.T) / 2, (d_rr + d_rr.T) / 2)
+    assert one_nna(sets).value == by_loops.one_nna(d_gr, (d_gg + d_gg.T) / 2, (d_rr + d_rr.T) / 2)
     rows, columns = np.triu_indices(12, 1)
     assert (pairs.exact(rows, columns) == pairs.exact(columns, rows)).all()
 

@@ -37,7 +37,9 @@ def as_set(name: str, clouds: Clouds, failed: int = 0) -> CloudSet:
 def test_the_contract() -> None:
     result = evaluate(shapes(0), shapes(1), SMOKE)
     names = {f"{key}_{kind}" for key in ("mmd", "cov", "one_nna", "ecd") for kind in ("cd", "emd")}
-    names |= {f"ecd_{kind}_{part}" for kind in ("cd", "emd") for part in ("zw", "zd")}
+    names |= {f"ecd_{kind}_{part}" for kind in ("cd", "emd") for part in ("zw", "zd", "per_edge")}
+    names |= {f"one_nna_{kind}_{half}" for kind in ("cd", "emd") for half in ("generated", "reference")}
+    names |= {"ecd1_cd", "ecd1_emd"}
     assert set(result.metrics) == names
     for key, value in result.metrics.items():
         assert value.low <= value.value <= value.high, key

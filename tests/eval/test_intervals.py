@@ -34,7 +34,7 @@ def simulate(statistic: Callable[[Sets], Matrix], parts: int, shift: float) -> t
 @pytest.mark.parametrize("shift", [0.0, 1.5])
 def test_set_metrics_cover_their_mean(shift: float) -> None:
     def statistic(sets: Sets) -> Matrix:
-        return np.array([mmd(sets), coverage(sets), one_nna(sets)])
+        return np.array([mmd(sets), coverage(sets), one_nna(sets).value])
 
     values, drawn = simulate(statistic, intervals.QUARTER, shift)
     for column, bounds in enumerate([(0.0, np.inf), (0.0, 1.0), (0.0, 1.0)]):

@@ -42,8 +42,10 @@ def test_equal_the_loops_with_ties_and_copies(sets: tuple[Matrix, Matrix]) -> No
     found = Sets.of_matrices(gr, gg, rr)
     assert mmd(found) == pytest.approx(reference.mmd(gr), rel=1e-12)
     assert coverage(found) == reference.coverage(gr)
-    assert one_nna(found) == reference.one_nna(gr, gg, rr)
-    assert 0 < coverage(found) <= 1 and 0 <= one_nna(found) <= 1
+    assert one_nna(found).value == reference.one_nna(gr, gg, rr)
+    halves = np.array(reference.one_nna_halves(gr, gg, rr)) / len(gg)
+    assert (one_nna(found).generated, one_nna(found).reference) == tuple(halves)
+    assert 0 < coverage(found) <= 1 and 0 <= one_nna(found).value <= 1
 
 
 @quick
@@ -64,22 +66,22 @@ def test_order_of_shapes_does_not_matter_without_ties(seed: int) -> None:
     before, after = sets_of(a, b), sets_of(rng.permutation(a), rng.permutation(b))
     assert mmd(after) == pytest.approx(mmd(before))
     assert coverage(after) == coverage(before)
-    assert one_nna(after) == one_nna(before)
+    assert one_nna(after).value == one_nna(before).value
 
 
 def test_copies_of_the_reference_score_zero_and_distant_sets_one() -> None:
     reference_set = np.random.default_rng(0).normal(size=(20, 3))
-    assert one_nna(sets_of(reference_set, reference_set)) == 0.0
+    assert one_nna(sets_of(reference_set, reference_set)).value == 0.0
     assert mmd(sets_of(reference_set, reference_set)) == 0.0
     assert coverage(sets_of(reference_set, reference_set)) == 1.0
-    assert one_nna(sets_of(reference_set + 100, reference_set)) == 1.0
+    assert one_nna(sets_of(reference_set + 100, reference_set)).value == 1.0
 
 
 def test_one_shape_repeated_covers_little_and_is_told_apart() -> None:
     reference_set = np.random.default_rng(0).normal(size=(20, 3))
     collapsed = np.repeat(reference_set[:1] + 0.01, 20, axis=0)
     assert coverage(sets_of(collapsed, reference_set)) == 1 / 20
-    assert one_nna(sets_of(collapsed, reference_set)) > 0.9
+    assert one_nna(sets_of(collapsed, reference_set)).value > 0.9
 
 
 def test_swapped_arguments_are_noticed() -> None:
@@ -96,7 +98,7 @@ def test_null_expectations() -> None:
     for seed in range(30):
         rng = np.random.default_rng(seed)
         sets = sets_of(rng.normal(size=(80, 4)), rng.normal(size=(80, 4)))
-        found.append((one_nna(sets), coverage(sets)))
+        found.append((one_nna(sets).value, coverage(sets)))
     accuracy, covered = np.mean(found, axis=0)
     assert accuracy == pytest.approx(0.5, abs=0.03)
     assert 0.5 < covered < 0.62

@@ -33,3 +33,15 @@ def ecd(edges: list[Edge], n: int, m: int) -> float:
     deviation = np.array([float(inside - mean_1), float(outside - mean_2)])
     covariance = np.array([[float(var_1), float(cov)], [float(cov), float(var_2)]])
     return float(deviation @ np.linalg.inv(covariance) @ deviation)
+
+
+def p_value(edges: list[Edge], n: int, m: int) -> Fraction:
+    """Share of all ways to call n nodes the first sample whose statistic is at least that of nodes 0 to n - 1."""
+    mean_1, mean_2, var_1, var_2, cov = moments(edges, n, m)
+
+    def length(first: set[int]) -> Fraction:
+        x, y = (seen - mean for seen, mean in zip(counts(edges, first), (mean_1, mean_2), strict=True))
+        return x * x * var_2 - 2 * x * y * cov + y * y * var_1
+
+    lengths = [length(set(first)) for first in combinations(range(n + m), n)]
+    return Fraction(sum(one >= length(set(range(n))) for one in lengths), len(lengths))
