@@ -8,6 +8,7 @@ already; what was solved once is remembered and serves every later question. Mem
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Protocol
 
 import numpy as np
@@ -20,7 +21,7 @@ Values = npt.NDArray[np.float64]
 
 LINE = 1 << 22  # pairs sorted at once for spanning trees
 BATCH = 64  # of them solved at once
-PAIRS = 1 << 20  # handed to `bounds` and `exact` at once; bounds the lists of indices
+SIDE = 1 << 10  # of the squares of pairs handed to `bounds` and `exact` at once; bounds the lists of indices
 
 
 class Pairs(Protocol):
@@ -196,14 +197,17 @@ class Neighbours:
             self._store(rows[exact], columns[exact], lower[exact])
 
     def _all_pairs(self) -> Iterator[tuple[Indices, Indices]]:
-        """All pairs, some rows at a time; if symmetric, each once with the lower index first."""
-        step = max(1, PAIRS // self.shape[1])
-        for first in range(0, self.shape[0], step):
-            rows, columns = np.mgrid[first : min(first + step, self.shape[0]), : self.shape[1]].reshape(2, -1)
-            if self.symmetric:
+        """All pairs, a square of rows and columns at a time; if symmetric, each once with the lower index first."""
+        for top, left in product(range(0, self.shape[0], SIDE), range(0, self.shape[1], SIDE)):
+            if self.symmetric and left < top:
+                continue
+            below, right = min(top + SIDE, self.shape[0]), min(left + SIDE, self.shape[1])
+            rows, columns = np.mgrid[top:below, left:right].reshape(2, -1)
+            if self.symmetric and left == top:
                 above = rows < columns
                 rows, columns = rows[above], columns[above]
-            yield rows, columns
+            if len(rows):
+                yield rows, columns
 
     def _solve(self, rows: Indices, columns: Indices) -> None:
         """Solve pairs that are not solved; repetitions and, if symmetric, both orders of a pair count once."""

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
+from eval.distances import neighbours as neighbours_module
 from eval.distances.neighbours import Neighbours, Part
 from tests.reference.trees import Edge, spanning_trees
 
@@ -170,3 +171,12 @@ def test_too_many_neighbours_are_refused(k: int) -> None:
         Neighbours(table(0, 5, 0, 3, 0.1)).k_nearest(k)
     with pytest.raises(ValueError, match="axis"):
         Neighbours(table(0, 5, 0, 3, 0.1)).nearest(2)
+
+
+@pytest.mark.parametrize("columns", [0, 5])
+def test_squares_cover_all_pairs_whatever_the_size(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours_module, "SIDE", 4)
+    pairs = table(3, 9, columns, 1000, 0.3)
+    neighbours = Neighbours(pairs)
+    assert (neighbours.nearest()[0] == filled(pairs).argmin(axis=1)).all()
+    assert (neighbours.matrix() == pairs.full).all() and len(pairs.asked) == len(set(pairs.asked))
