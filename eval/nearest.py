@@ -3,18 +3,21 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from argus3d.data.files import write_json
 from eval.clouds import CloudSet, load_clouds
-from eval.distances.chamfer import chamfer_matrix
+from eval.distances.chamfer_pairs import ChamferPairs
+from eval.distances.sets import Sets
+from eval.metrics.novelty import compare_novelty
 from eval.normalize import normalize
 
 # Enough to order neighbours; thousands of training shapes are searched.
 POINTS = 512
+COPY = 0.05  # a p-value below it is called near a copy; of new shapes that share would be
 
 
 def main(argv: Sequence[str]) -> int:
@@ -23,37 +26,57 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("generated", help="folder of samples")
     parser.add_argument("training", nargs="+", help="split parts such as household-v1/train, or folders")
     parser.add_argument("--data-root", type=Path, help="folder of prepared data, for splits")
-    parser.add_argument("--out", type=Path, required=True, help="JSON: generated id -> training id and distance")
+    parser.add_argument("--out", type=Path, required=True, help="JSON: generated id -> training id, distance, p-value")
     arguments = parser.parse_args(argv)
     generated = load_clouds(arguments.generated, POINTS, 0, arguments.data_root)
     training = [load_clouds(source, POINTS, 0, arguments.data_root) for source in arguments.training]
     found = nearest_training_shapes(generated, training)
-    print(f"{len(found)} of {len(generated.ids)} samples have training shapes of their class", file=sys.stderr)
-    write_json(arguments.out, {"schema": 1, "points": POINTS, "training": arguments.training, "nearest": found})
+    near = sum(one.p_value is not None and one.p_value < COPY for one in found.values())
+    print(
+        f"{len(found)} of {len(generated.ids)} samples have training shapes of their class; {near} lie nearer to one "
+        f"than all but {COPY:.0%} of training shapes to another (of new shapes about {COPY * len(found):.0f})",
+        file=sys.stderr,
+    )
+    nearest = {item: asdict(one) for item, one in found.items()}
+    write_json(arguments.out, {"schema": 1, "points": POINTS, "training": arguments.training, "nearest": nearest})
     return 0
 
 
-def nearest_training_shapes(generated: CloudSet, training: Sequence[CloudSet]) -> dict[str, dict[str, Any]]:
-    """Per generated id the id and the Chamfer distance of the nearest training shape of the same class.
+@dataclass(frozen=True)
+class Nearest:
+    """The nearest training shape of a generated shape, of the same class.
+
+    id : of the training shape
+    distance : Chamfer distance, squared mean, in side^2
+    p_value : of the hypothesis that the generated shape is one more of the training shapes' kind, small for copies (see
+        `eval.metrics.novelty`); None where the class has a single training shape
+    """
+
+    id: str
+    distance: float
+    p_value: float | None
+
+
+def nearest_training_shapes(generated: CloudSet, training: Sequence[CloudSet]) -> dict[str, Nearest]:
+    """Per generated id the nearest training shape of the same class.
 
     generated, training : clouds of equally many points; each is moved and scaled to the unit box before
-    returns : generated id -> {"id": str, "distance": float, squared mean, in side^2}; shapes of a class that no
-        training shape has are left out
+    returns : shapes of a class that no training shape has are left out
     """
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Nearest] = {}
     for category in sorted(set(generated.categories)):
         rows = [index for index, name in enumerate(generated.categories) if name == category]
         ids: list[str] = []
-        clouds = []
+        clouds = [normalize(generated.clouds[rows], "box", "generated")]
         for part in training:
             mine = [index for index, name in enumerate(part.categories) if name == category]
             ids += [part.ids[index] for index in mine]
-            clouds.append(part.clouds[mine])
+            clouds.append(normalize(part.clouds[mine], "box", "training"))
         if not ids:
             continue
-        reference = normalize(np.concatenate(clouds), "box", "training")
-        distances = chamfer_matrix(normalize(generated.clouds[rows], "box", "generated"), reference)
-        for row, to_all in zip(rows, distances, strict=True):
-            best = int(to_all.argmin())
-            found[generated.ids[row]] = {"id": ids[best], "distance": float(to_all[best])}
+        sets = Sets(ChamferPairs(np.concatenate(clouds)), len(rows))
+        nearest, distance = sets.between.nearest(axis=1)
+        p_values = compare_novelty(sets).p_value.tolist() if len(ids) > 1 else [None] * len(rows)
+        for row, best, far, p_value in zip(rows, nearest, distance, p_values, strict=True):
+            found[generated.ids[row]] = Nearest(ids[best], float(far), p_value)
     return found

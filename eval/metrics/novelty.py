@@ -41,22 +41,6 @@ class NoveltyComparison:
     farther: float
 
 
-def novelty(d_gt: npt.NDArray[np.float64]) -> Novelty:
-    """Nearest training shape of each generated shape.
-
-    d_gt : (G, T) float64, generated in rows, training shapes in columns
-    returns : Novelty; compare its distances with those of held-out shapes to the same training shapes
-    Raises : ValueError for no shapes, or naming a generated shape one of whose distances is not finite
-    """
-    if d_gt.ndim != 2 or d_gt.size == 0:
-        raise ValueError(f"novelty needs distances of shape (G, T), none of them 0, got {d_gt.shape}")
-    good = np.isfinite(d_gt).all(axis=1)
-    if not good.all():
-        raise ValueError(f"generated shape {int(np.argmin(good))} has a distance that is not finite; repair the shape")
-    nearest = d_gt.argmin(axis=1)
-    return Novelty(nearest, d_gt[np.arange(len(d_gt)), nearest])
-
-
 def compare_novelty(sets: Sets) -> NoveltyComparison:
     """Novelty of generated shapes against that of the training shapes among themselves.
 
