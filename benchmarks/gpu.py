@@ -4,7 +4,8 @@
 
 The released sizes with random weights, in bfloat16: tokens at batch 1, 16 and 64 beside the floor of memory bandwidth
 and beside the released way (everything computed again at every step, float32 with and without TF32); planes and a mesh
-at 128 cells; whether graphs, batch and precision change tokens. Without a CUDA device it measures nothing and says so.
+at 128 cells; whether graphs, batch and precision change tokens; Chamfer distances (gpu_metrics.py). Without a CUDA
+device it measures nothing and says so.
 """
 
 import argparse
@@ -25,6 +26,8 @@ from argus3d.decoding import StepDecoder
 from argus3d.generator import ArgusGenerator
 from argus3d.model.transformer import ShapeTransformer
 from argus3d.sampler import sample_tokens
+from benchmarks import gpu_metrics
+from benchmarks.shapes import POINTS, procedural
 from tests.reference import released_sampler
 
 # What was asked of one H100 or H200: name, measured value, limit, and whether the limit is a least or a most.
@@ -140,10 +143,12 @@ def precision(device: torch.device, count: int) -> dict[str, float]:
     }
 
 
-def against_targets(report: dict[str, Any]) -> list[dict[str, Any]]:
+def against_targets(
+    report: dict[str, Any], targets: tuple[tuple[str, str, float, str], ...] = TARGETS
+) -> list[dict[str, Any]]:
     """The asked and the measured, one row a target."""
     rows = []
-    for name, path, limit, kind in TARGETS:
+    for name, path, limit, kind in targets:
         value: Any = report
         for key in path.split("/"):
             value = value[key]
@@ -160,9 +165,12 @@ def main() -> int:
     if not torch.cuda.is_available():
         print("no CUDA device: nothing was measured and nothing written.", file=sys.stderr)
         return 1
-    report = measure(torch.device("cuda"), ArgusConfig.preset("huge"), (1, 16, 64), 128, 3, 9)
-    report["precision"] = precision(torch.device("cuda"), 48)
-    report["targets"] = against_targets(report)
+    device = torch.device("cuda")
+    limit = gpu_metrics.float32_limit(device)
+    report = measure(device, ArgusConfig.preset("huge"), (1, 16, 64), 128, 3, 9)
+    report["precision"] = precision(device, 48)
+    report["chamfer"] = gpu_metrics.measure(device, procedural(2000, POINTS), 300, 5, limit)
+    report["targets"] = against_targets(report, TARGETS + gpu_metrics.TARGETS)
     write_json(arguments.out, report)
     print(json.dumps({key: report[key] for key in ("conditions", "same_tokens", "precision")}, indent=1))
     for row in report["targets"]:

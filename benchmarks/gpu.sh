@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything that waits for a GPU, in one command: bash benchmarks/gpu.sh [OUT.json]
-# On a machine with CUDA and a CUDA build of torch: the golden vectors, then the table of targets. Needs 40 GB on the card.
+# On a machine with CUDA and a CUDA build of torch: the golden vectors, then the table of targets, of
+# the model and of Chamfer distances. Needs 40 GB on the card, triton (CUDA builds of torch bring it) and nvidia-smi.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)}
