@@ -20,7 +20,7 @@ BACKENDS = ("numba", "triton", "pytorch3d")
 # What each imports beyond torch, and how it comes.
 PACKAGES = {
     "triton": ("triton", "CUDA builds of torch bring it, else `pip install triton`"),
-    "pytorch3d": ("pytorch3d.ops", "see environment.yaml on how to build it, or leave the backend out"),
+    "pytorch3d": ("pytorch3d.ops", "environment.yaml says how to bring it; or leave the backend out"),
 }
 
 
@@ -46,11 +46,12 @@ def chamfer_pairs(
     10,000 + 10,000: bounds, a product of less than a second there, leave about ten pairs a cloud. `Neighbours` asks for
     about a pair a cloud at a time, enough to fill the card from some hundred clouds on.
     """
-    if resolve(device, backend) == "numba":
+    name = resolve(device, backend)
+    if name == "numba":
         return ChamferPairs(clouds, reference, kind)
     from eval.distances.backends.device import DevicePairs  # torch is heavy, and the CPU does without
 
-    return DevicePairs(clouds, reference, kind, device, resolve(device, backend))
+    return DevicePairs(clouds, reference, kind, device, name)
 
 
 def chamfer_matrix(
@@ -67,12 +68,13 @@ def chamfer_matrix(
     returns : (G, R) float64
     Raises : see `chamfer_pairs`
     """
-    if resolve(device, backend) == "numba":
+    name = resolve(device, backend)
+    if name == "numba":
         return chamfer_matrix_on_cpu(generated, reference, kind)
     from eval.distances.backends.device import Distances
 
     a, b = checked(generated, "generated"), checked(reference, "reference")
-    return Distances(a, b, kind, device, resolve(device, backend)).matrix()
+    return Distances(a, b, kind, device, name).matrix()
 
 
 def resolve(device: str = "cpu", backend: str | None = None) -> str:

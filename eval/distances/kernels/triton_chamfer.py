@@ -50,11 +50,12 @@ def minima(a: Tensor, b: Tensor, points: tuple[int, int], rows: Tensor, columns:
     tiles = -(-points[1] // tile)
     to_b = torch.empty((len(rows), tiles, a.shape[2]), dtype=torch.int32, device=a.device)
     to_a = torch.empty((len(rows), b.shape[2]), dtype=torch.int32, device=a.device)
-    # Nothing is fused but what the kernel fuses itself, so that every build gives the same bits.
-    _minima[(len(rows) * tiles,)](
-        a, b, rows, columns, to_b, to_a, a.shape[2], b.shape[2], points[0], tiles,
-        ROWS=ROWS, TILE=tile, num_warps=1, enable_fp_fusion=False,
-    )  # fmt: skip
+    with torch.cuda.device_of(a):  # Triton launches on the current device, whichever its arguments lie on
+        # Nothing is fused but what the kernel fuses itself, so that every build gives the same bits.
+        _minima[(len(rows) * tiles,)](
+            a, b, rows, columns, to_b, to_a, a.shape[2], b.shape[2], points[0], tiles,
+            ROWS=ROWS, TILE=tile, num_warps=1, enable_fp_fusion=False,
+        )  # fmt: skip
     nearest_b = to_b.view(torch.float32).amin(dim=1)  # (K, tiles, S) -> (K, S)
     return nearest_b[:, : points[0]], to_a.view(torch.float32)[:, : points[1]]
 
