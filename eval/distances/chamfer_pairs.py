@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eval.distances.chamfer import checked, convention
+from eval.distances.copies import Copies
 from eval.distances.kernels import lattice
 from eval.distances.kernels.blocks import BLOCK, pack
 from eval.distances.kernels.nearest import pair_sums
@@ -37,6 +38,7 @@ class ChamferPairs:
         self.symmetric = reference is None
         self._convention = convention(kind, a.shape[1], b.shape[1])
         root, weight_a, weight_b = self._convention
+        self._copies = Copies(a, None if reference is None else b)
         self._a = pack(a)
         self._b = self._a if reference is None else pack(b)
         corners = np.array([(x.min(axis=(0, 1)), x.max(axis=(0, 1))) for x in (a, b)], np.float64)
@@ -52,6 +54,9 @@ class ChamferPairs:
 
     def exact(self, rows: Indices, columns: Indices) -> Values:
         """Chamfer distances of pairs, rows and columns (K,) int64; to the last bit those of `chamfer_matrix`."""
+        return self._copies.once(self._solve, rows, columns)
+
+    def _solve(self, rows: Indices, columns: Indices) -> Values:
         return pair_sums(self._a, self._b, rows, columns, *self._convention)
 
     def bounds(self, rows: Indices, columns: Indices) -> tuple[Values, Values]:
@@ -62,7 +67,8 @@ class ChamferPairs:
         lower, upper = self._bound_a.one_way(there[row_place, column_place], rows)
         back = self._bound_a.field[row_hull] @ self._bound_b.weights[column_hull].T
         lower_back, upper_back = self._bound_b.one_way(back[row_place, column_place], columns)
-        return (lower + lower_back) * (1 - SLACK), (upper + upper_back) * (1 + SLACK)
+        lower, upper = (lower + lower_back) * (1 - SLACK), (upper + upper_back) * (1 + SLACK)
+        return self._copies.known(self._solve, rows, columns, lower, upper)
 
 
 class _Side:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
+from eval.distances.copies import Copies
 from eval.distances.emd import demand_equal_sizes, demand_gap, prepared, solve_pairs
 from eval.distances.kernels.blocks import pack
 from eval.distances.kernels.nearest import pair_sums
@@ -51,6 +52,7 @@ class EmdPairs:
         self.symmetric = reference is None
         self._solver = (squared, float(gap))
         self._clouds = (a, b)
+        self._copies = Copies(a, None if reference is None else b)
         middle = (a.min(axis=(0, 1)) + a.max(axis=(0, 1))) / 2
         self._reach = float(max(np.abs(x - middle).max() for x in (a, b))) or 1.0
         self._shadows_a = _Shadows((a - middle) / self._reach)
@@ -62,6 +64,9 @@ class EmdPairs:
         rows, columns : (K,) int64
         returns : (K,) float64
         """
+        return self._copies.once(self._solve, rows, columns)
+
+    def _solve(self, rows: Indices, columns: Indices) -> Values:
         return solve_pairs(*self._clouds, rows, columns, *self._solver)[0]
 
     def bounds(self, rows: Indices, columns: Indices) -> tuple[Values, Values]:
@@ -79,7 +84,8 @@ class EmdPairs:
         near = np.flatnonzero(self._may_be_nearest(rows, columns, lower, upper))
         lower[near] = np.maximum(lower[near], self._one_way(rows[near], columns[near]))
         unit = self._reach**2 if squared else self._reach
-        return np.maximum(lower - ROUNDING, 0.0) * unit, (upper + ROUNDING) * unit / (1 - gap)
+        lower, upper = np.maximum(lower - ROUNDING, 0.0) * unit, (upper + ROUNDING) * unit / (1 - gap)
+        return self._copies.known(self._solve, rows, columns, lower, upper)
 
     def _may_be_nearest(self, rows: Indices, columns: Indices, lower: Values, upper: Values) -> npt.NDArray[np.bool_]:
         """Pairs whose lower bound is below every upper bound in the list of one of their shapes."""

@@ -10,7 +10,6 @@ from scipy.spatial.distance import cdist
 from eval.distances.sets import Sets
 from eval.metrics.coverage import coverage
 from eval.metrics.mmd import mmd
-from eval.metrics.novelty import novelty
 from eval.metrics.one_nna import one_nna
 from tests.reference import metrics as reference
 
@@ -115,8 +114,3 @@ def test_one_nna_refuses_what_it_cannot_say() -> None:
 def test_matrices_that_hold_no_distances_are_refused(bad: float) -> None:
     with pytest.raises(ValueError, match="finite and 0 or more"):
         Sets.of_matrices(np.full((3, 3), bad), np.zeros((3, 3)), np.zeros((3, 3)))
-
-
-def test_novelty_names_the_nearest_training_shape() -> None:
-    found = novelty(np.array([[3.0, 1.0, 1.0], [0.0, 2.0, 5.0]]))
-    assert found.nearest.tolist() == [1, 0] and found.distance.tolist() == [1.0, 0.0]
