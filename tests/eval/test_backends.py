@@ -27,7 +27,7 @@ from eval.distances.backends import BACKENDS, chamfer_matrix, chamfer_pairs, des
 from eval.distances.backends.device import row_sums
 from eval.distances.chamfer import KINDS
 from eval.distances.chamfer_pairs import ChamferPairs
-from eval.distances.neighbours import Neighbours
+from eval.distances.neighbours import Indices, Neighbours, Values
 from eval.distances.sets import Sets
 from eval.metrics.one_nna import one_nna
 
@@ -118,6 +118,23 @@ def test_shapes_have_the_cpus_neighbours_and_metrics(pytorch3d: str) -> None:
     assert (ours.union.spanning_trees(2)[0] == theirs.union.spanning_trees(2)[0]).all()
     assert one_nna(ours) == one_nna(theirs)
     assert ours.union.solved < 40 * 39 // 2, "bounds settle nothing"
+
+
+def test_the_device_solves_what_a_device_is_asked_for(pytorch3d: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    exact = backends.device.Distances.exact
+
+    def noted(self: backends.device.Distances, rows: Indices, columns: Indices) -> Values:
+        asked.append(len(rows))
+        return exact(self, rows, columns)
+
+    monkeypatch.setattr(backends.device.Distances, "exact", noted)
+    a = clouds(0, 20, 30)
+    a[1:18] = a[0]  # more than enough copies for their distances to be solved at once
+    union = Neighbours(chamfer_pairs(a, backend=pytorch3d))
+    matrix = union.matrix()
+    assert 0 < sum(asked) < 20, "a copy is solved again"
+    assert (matrix[:18, 18] == matrix[0, 18]).all() and (matrix[:18, :18] == 0).all()
 
 
 def test_long_lists_are_cut_without_a_trace(pytorch3d: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,16 +99,14 @@ class DevicePairs(ChamferPairs):
         """
         super().__init__(generated, reference, kind)
         a = checked(generated, "generated")
-        self._distances = Distances(
-            a, None if reference is None else checked(reference, "reference"), kind, device, backend
-        )
+        b = None if reference is None else checked(reference, "reference")
+        self._distances = Distances(a, b, kind, device, backend)
         self._lattice_a = _doubles(self._bound_a.weights, device), _doubles(self._bound_a.field, device)
         self._lattice_b = self._lattice_a
         if reference is not None:
             self._lattice_b = _doubles(self._bound_b.weights, device), _doubles(self._bound_b.field, device)
 
-    def exact(self, rows: Indices, columns: Indices) -> Values:
-        """Chamfer distances of pairs, see `Distances.exact`."""
+    def _solve(self, rows: Indices, columns: Indices) -> Values:
         return self._distances.exact(rows, columns)
 
     def bounds(self, rows: Indices, columns: Indices) -> tuple[Values, Values]:
@@ -120,7 +118,8 @@ class DevicePairs(ChamferPairs):
         back = (field_a[row_hull] @ weights_b[column_hull].T).cpu().numpy()
         lower, upper = self._bound_a.one_way(there[row_place, column_place], rows)
         lower_back, upper_back = self._bound_b.one_way(back[row_place, column_place], columns)
-        return (lower + lower_back) * (1 - SLACK), (upper + upper_back) * (1 + SLACK)
+        lower, upper = (lower + lower_back) * (1 - SLACK), (upper + upper_back) * (1 + SLACK)
+        return self._copies.known(self._solve, rows, columns, lower, upper)
 
 
 def row_sums(squared: Tensor, root: bool) -> Tensor:
