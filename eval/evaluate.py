@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,8 @@ from eval.set_metrics import set_metrics
 
 Values = npt.NDArray[np.float64]
 Points = npt.NDArray[np.float32]
+
+TOO_LARGE = 10.0  # times another shape, to be of the same unit
 
 
 def evaluate(generated: npt.ArrayLike, reference: npt.ArrayLike, protocol: str | Protocol = "argus3d-v1") -> Result:
@@ -70,6 +73,8 @@ def evaluate_sets(
     notes = _failure_notes(generated, reference, size)
     points_g = _points(thin(generated, size, protocol.seed), "generated", protocol)
     points_r = _points(thin(reference, size, protocol.seed), "reference", protocol)
+    if protocol.normalization == "none":
+        notes += _size_notes(points_g, points_r)
     metrics: dict[str, MetricValue] = {}
     for suffix, measure in (("cd", _chamfer_pairs), (protocol.emd_name, _emd_pairs)):
         found, undefined = _measured(measure, points_g, points_r, protocol, suffix, cache)
@@ -112,6 +117,27 @@ def _failure_notes(generated: CloudSet, reference: CloudSet, size: int) -> list[
     if len(generated.ids) != len(reference.ids):
         notes.append(f"the larger set was cut to {size} shapes by hash of the ids, so that both are of equal size")
     return notes
+
+
+def _size_notes(generated: Points, reference: Points) -> list[str]:
+    """What looks like another unit, where shapes are measured in the size they come in."""
+    sides = [(clouds.max(axis=1) - clouds.min(axis=1)).max(axis=1) for clouds in (generated, reference)]
+    medians = [float(np.median(side)) for side in sides]
+    notes = []
+    if _differ(medians[0], medians[1]):
+        large, small = f"{medians[0]:.3g}", f"{medians[1]:.3g}"
+        notes.append(f"the median generated shape has side {large}, the median reference shape {small}: another unit?")
+    for role, side, median in zip(("generated", "reference"), sides, medians, strict=True):
+        odd = np.flatnonzero(_differ(side, median))
+        if len(odd):
+            first = f"the first, {odd[0]}, has side {side[odd[0]]:.3g}, the median shape {median:.3g}"
+            notes.append(f"{len(odd)} {role} clouds are of another size than the rest ({first}): another unit?")
+    return notes
+
+
+def _differ(one: Any, other: float) -> Any:
+    """Where sides are too far apart to be of the same unit."""
+    return (one > TOO_LARGE * other) | (other > TOO_LARGE * one)
 
 
 def _points(clouds: CloudSet, role: str, protocol: Protocol) -> Points:

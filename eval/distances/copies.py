@@ -71,4 +71,4 @@ def _counts(first: Indices) -> Indices:
 
 
 def _digest(cloud: npt.NDArray[np.floating]) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(cloud), digest_size=16).digest()
+    return hashlib.blake2b(cloud.tobytes(), digest_size=16).digest()
