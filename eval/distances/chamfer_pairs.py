@@ -11,6 +11,8 @@ from eval.distances.kernels.nearest import pair_sums
 
 Indices = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
+Products = npt.NDArray[np.floating]
+Hull = slice | Indices
 
 ROUNDING = 2.0**-23  # of one float32 operation, and as much again
 SLACK = 2e-6  # what rounding may do to an exact distance, and more
@@ -63,12 +65,17 @@ class ChamferPairs:
         """Certified lower and upper bounds of `exact`; cheap for lists that fill a rectangle of rows and columns."""
         row_hull, row_place = _hull(rows, self.shape[0])
         column_hull, column_place = _hull(columns, self.shape[1])
-        there = self._bound_a.weights[row_hull] @ self._bound_b.field[column_hull].T
+        there, back = self._products(row_hull, column_hull)
         lower, upper = self._bound_a.one_way(there[row_place, column_place], rows)
-        back = self._bound_a.field[row_hull] @ self._bound_b.weights[column_hull].T
         lower_back, upper_back = self._bound_b.one_way(back[row_place, column_place], columns)
         lower, upper = (lower + lower_back) * (1 - SLACK), (upper + upper_back) * (1 + SLACK)
         return self._copies.known(self._solve, rows, columns, lower, upper)
+
+
+    def _products(self, rows: Hull, columns: Hull) -> tuple[Products, Products]:
+        """Weights of each row's cloud times the field of each column's, and the field times the weights."""
+        there = self._bound_a.weights[rows] @ self._bound_b.field[columns].T
+        return there, self._bound_a.field[rows] @ self._bound_b.weights[columns].T
 
 
 class _Side:
@@ -89,10 +96,10 @@ class _Side:
         # A sum of n numbers that are not negative is off by at most n roundings of itself; zeros add none.
         self._margin = (np.count_nonzero(self.weights, axis=1) + 8) * ROUNDING
 
-    def one_way(self, products: npt.NDArray[np.float32], clouds: Indices) -> tuple[Values, Values]:
+    def one_way(self, products: Products, clouds: Indices) -> tuple[Values, Values]:
         """Bounds of the weighted sum over a cloud's points of the distance to the other cloud.
 
-        products : (K,) float32, of the cloud's weights and the other's field
+        products : (K,), of the cloud's weights and the other's field
         """
         product, spread, margin = products.astype(np.float64), self._spread[clouds], self._margin[clouds]
         if self._root:
@@ -109,7 +116,7 @@ def _by_block(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return values.reshape(len(values), -1, BLOCK)
 
 
-def _hull(indices: Indices, size: int) -> tuple[slice | Indices, Indices]:
+def _hull(indices: Indices, size: int) -> tuple[Hull, Indices]:
     """The different indices in order, as a slice where they follow each other, and where each index stands there."""
     present = np.zeros(size, np.bool_)
     present[indices] = True

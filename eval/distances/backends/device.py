@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from eval.distances.chamfer import checked, convention
-from eval.distances.chamfer_pairs import SLACK, ChamferPairs, _hull
+from eval.distances.chamfer_pairs import ChamferPairs, Hull
 
 Points = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
@@ -109,17 +109,10 @@ class DevicePairs(ChamferPairs):
     def _solve(self, rows: Indices, columns: Indices) -> Values:
         return self._distances.exact(rows, columns)
 
-    def bounds(self, rows: Indices, columns: Indices) -> tuple[Values, Values]:
-        """Certified lower and upper bounds of `exact`, see `ChamferPairs.bounds`."""
-        row_hull, row_place = _hull(rows, self.shape[0])
-        column_hull, column_place = _hull(columns, self.shape[1])
+    def _products(self, rows: Hull, columns: Hull) -> tuple[Values, Values]:
         (weights_a, field_a), (weights_b, field_b) = self._lattice_a, self._lattice_b
-        there = (weights_a[row_hull] @ field_b[column_hull].T).cpu().numpy()
-        back = (field_a[row_hull] @ weights_b[column_hull].T).cpu().numpy()
-        lower, upper = self._bound_a.one_way(there[row_place, column_place], rows)
-        lower_back, upper_back = self._bound_b.one_way(back[row_place, column_place], columns)
-        lower, upper = (lower + lower_back) * (1 - SLACK), (upper + upper_back) * (1 + SLACK)
-        return self._copies.known(self._solve, rows, columns, lower, upper)
+        there = weights_a[rows] @ field_b[columns].T
+        return there.cpu().numpy(), (field_a[rows] @ weights_b[columns].T).cpu().numpy()
 
 
 def row_sums(squared: Tensor, root: bool) -> Tensor:
