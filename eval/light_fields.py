@@ -1,0 +1,125 @@
+"""Sets of light fields from folders of meshes, for the light-field distance.
+
+Clouds will not do: a light field is what a surface hides and shows, and points hide nothing.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import trimesh
+
+from argus3d.data.files import beside, sha256_file
+from argus3d.errors import UserError
+from eval.clouds import _jobs_of_folder
+from eval.distances.lightfield import SHAPE, VERSION, LightField, light_field
+from eval.meshes import MESH_SUFFIXES, sample_mesh_file
+
+
+@dataclass(frozen=True)
+class LightFieldSet:
+    """Light fields of one set, with what was asked for and what could not be had.
+
+    name : what reports call the set
+    fields : (N, 10, 10, 47) uint8, see `light_field`
+    ids : one a light field, unique; those that `load_clouds` gives the same folder's clouds
+    categories : one a light field, "" where unknown
+    asked : shapes the source was asked for; len(ids) + len(failed)
+    failed : (id, reason) of each shape that gave no light field
+    """
+
+    name: str
+    fields: LightField
+    ids: tuple[str, ...]
+    categories: tuple[str, ...]
+    asked: int
+    failed: tuple[tuple[str, str], ...] = ()
+
+
+def load_light_fields(source: str, cache: Path | None = None, name: str | None = None) -> LightFieldSet:
+    """Get the light fields of a folder of meshes.
+
+    source : a folder of samples with manifest.json, or a folder of meshes (classes by sub-folder)
+    cache : an .npz that keeps light fields by their file's sha256, made if it is not there; it may serve many folders
+    name : of the set; by default `source`
+    returns : LightFieldSet; shapes that gave none are in `failed`
+    Raises : UserError for a source that is no folder of meshes, of which every shape failed, or a broken cache
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        raise UserError(
+            f"{source}: light fields need meshes, and this is no folder of them; arrays and splits hold points only, "
+            f"give a folder of meshes ({' '.join(MESH_SUFFIXES)}) or samples"
+        )
+    jobs = _jobs_of_folder(folder)
+    if any(job.read is not sample_mesh_file for job in jobs):
+        raise UserError(f"{source}: light fields need meshes, and prepared data hold points; give a folder of meshes")
+    kept = _Kept(cache)
+    found, fields, failed = [], [], []
+    try:
+        for job in jobs:
+            try:
+                if job.problem:
+                    raise UserError(job.problem)
+                fields.append(kept.light_field(job.path))
+                found.append(job)
+            except (UserError, OSError) as error:
+                failed.append((job.id, str(error)))
+    finally:
+        kept.save()  # of an interrupted run, what there is
+    if not found:
+        first = f"the first: {failed[0][0]}: {failed[0][1]}" if failed else "it names none"
+        raise UserError(f"{name or source}: none of its {len(jobs)} shapes gave a light field; {first}")
+    return LightFieldSet(
+        name=name or source,
+        fields=np.stack(fields),
+        ids=tuple(job.id for job in found),
+        categories=tuple(job.category for job in found),
+        asked=len(jobs),
+        failed=tuple(failed),
+    )
+
+
+class _Kept:
+    """Light fields that a file keeps from run to run; without a file, none."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path, self._new = path, False
+        self._known: dict[str, LightField] = {}
+        if path is None or not path.is_file():
+            return
+        try:
+            with np.load(path) as content:
+                version, keys, fields = str(content["version"]), content["sha256"].tolist(), content["fields"]
+        except Exception as error:  # numpy and zipfile each have their own errors for a broken file
+            raise UserError(f"{path}: not a readable cache of light fields ({error}); remove it") from error
+        if version == VERSION and fields.shape[1:] == SHAPE:  # else all are made again
+            self._known = dict(zip(keys, fields, strict=True))
+
+    def light_field(self, path: Path) -> LightField:
+        if not path.is_file():
+            raise UserError(f"{path.name}: file is missing")
+        if self._path is None:
+            return _of_file(path)
+        key = sha256_file(path)
+        if key not in self._known:
+            self._known[key] = _of_file(path)
+            self._new = True
+        return self._known[key]
+
+    def save(self) -> None:
+        if self._path is None or not self._new:
+            return
+        keys = sorted(self._known)
+        with beside(self._path) as scratch:
+            fields = np.stack([self._known[key] for key in keys])
+            np.savez_compressed(scratch, version=np.array(VERSION), sha256=np.array(keys), fields=fields)
+
+
+def _of_file(path: Path) -> LightField:
+    try:
+        mesh = trimesh.load_mesh(path, process=False)
+    except Exception as error:  # each format's parser has its own errors
+        raise UserError(f"{path.name}: not a readable mesh ({error})") from error
+    vertices, faces = getattr(mesh, "vertices", ()), getattr(mesh, "faces", ())
+    return light_field(vertices, np.asarray(faces, np.int64), path.name)
