@@ -60,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     paired.add_argument("generated", help="folder of samples, ids as in the reference; IoUs are read from its manifest")
     paired.add_argument("reference", help=source)
     paired.set_defaults(run=_reconstruction)
+    for command in (score, halves):
+        command.add_argument("--device", default="cpu", help="of Chamfer distances: cpu, cuda or cuda:N (default: cpu)")
+        command.add_argument("--backend", choices=("numba", "triton", "pytorch3d"), help="default: by device")
     for command in (score, halves, paired):
         command.add_argument("--protocol", default="argus3d-v1", help="a preset or a JSON file (default: %(default)s)")
         command.add_argument("--out", type=Path, required=True, help="result JSON; the run record goes beside it")
@@ -79,7 +82,7 @@ def _score(arguments: argparse.Namespace) -> int:
     generated, reference = (_load(source, arguments) for source in (arguments.generated, arguments.reference))
     if arguments.count is not None:
         generated, reference = (draw(clouds, arguments.count, protocol.seed) for clouds in (generated, reference))
-    result = evaluate_sets(generated, reference, protocol, _name(arguments), arguments.cache)
+    result = evaluate_sets(generated, reference, protocol, _name(arguments), arguments.cache, *_by(arguments))
     return _finish(result, arguments, start)
 
 
@@ -90,7 +93,8 @@ def _halves(arguments: argparse.Namespace) -> int:
     start = time.monotonic()
     protocol = _protocol(arguments)
     first, second = halves(_load(arguments.reference, arguments), protocol.seed)
-    return _finish(evaluate_sets(first, second, protocol, _name(arguments)), arguments, start)
+    result = evaluate_sets(first, second, protocol, _name(arguments), None, *_by(arguments))
+    return _finish(result, arguments, start)
 
 
 def _reconstruction(arguments: argparse.Namespace) -> int:
@@ -129,16 +133,23 @@ def _name(arguments: argparse.Namespace) -> str:
     return str(arguments.name or arguments.out.stem)
 
 
+def _by(arguments: argparse.Namespace) -> tuple[str, str | None]:
+    """Device and backend of Chamfer distances."""
+    return arguments.device, arguments.backend
+
+
 def _finish(result: "Result", arguments: argparse.Namespace, start: float) -> int:
     """Write the result, then show it."""
     from eval.clouds import checkpoint_sha256
+    from eval.distances.backends import described
     from eval.results import run_record, write
 
     sources = [arguments.generated] if "generated" in arguments else []
     for checkpoint in filter(None, (checkpoint_sha256(Path(source)) for source in sources)):
         result = replace(result, data={**result.data, "checkpoint": checkpoint})
     command = " ".join([arguments.command, *sources, arguments.reference, "--protocol", arguments.protocol])
-    write(result, run_record(time.monotonic() - start, command), arguments.out)
+    computed = described(*_by(arguments)) if "device" in arguments else None
+    write(result, run_record(time.monotonic() - start, command, computed), arguments.out)
     for note in result.notes:
         print(f"note: {note}", file=sys.stderr)
     _print_json(result.to_json())

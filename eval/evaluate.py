@@ -1,7 +1,6 @@
 """From two sets of clouds to a result: the metrics of a protocol, with intervals."""
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy.typing as npt
 from argus3d.errors import UserError
 from eval.clouds import CloudSet, thin
 from eval.distances.approxmatch import ApproxPairs
-from eval.distances.chamfer_pairs import ChamferPairs
+from eval.distances.backends import chamfer_pairs, resolve
 from eval.distances.emd_bounds import EmdPairs
 from eval.distances.kept import Kept
 from eval.distances.neighbours import Pairs
@@ -45,7 +44,13 @@ def evaluate(generated: npt.ArrayLike, reference: npt.ArrayLike, protocol: str |
 
 
 def evaluate_sets(
-    generated: CloudSet, reference: CloudSet, protocol: Protocol, name: str = "generated", cache: Path | None = None
+    generated: CloudSet,
+    reference: CloudSet,
+    protocol: Protocol,
+    name: str = "generated",
+    cache: Path | None = None,
+    device: str = "cpu",
+    backend: str | None = None,
 ) -> Result:
     """Measure a set of generated shapes against a set of reference shapes.
 
@@ -53,6 +58,7 @@ def evaluate_sets(
         set are left out, by hash of their ids, and a note says so
     name : of the row
     cache : folder that keeps the reference's own distances from row to row, by content
+    device, backend : of Chamfer distances, see `eval.distances.backends.resolve`; a note tells of all but numba
     returns : Result of kind "generation"
     Raises : ValueError or UserError, see `evaluate`
     """
@@ -67,17 +73,26 @@ def evaluate_sets(
             f"{generated.name} has clouds of {generated.clouds.shape[1]} points, {reference.name} of "
             f"{reference.clouds.shape[1]}: sample both with the same number, so that neither set is the denser one"
         )
+    chosen = resolve(device, backend)
     size = min(len(generated.ids), len(reference.ids))
     if size < 2:
         raise UserError(f"sets of one shape cannot be compared: {generated.name} and {reference.name} need two or more")
     notes = _failure_notes(generated, reference, size)
+    if chosen != "numba":
+        notes.append(f"Chamfer distances by {chosen} on {device}")
     points_g = _points(thin(generated, size, protocol.seed), "generated", protocol)
     points_r = _points(thin(reference, size, protocol.seed), "reference", protocol)
     if protocol.normalization == "none":
         notes += _size_notes(points_g, points_r)
     metrics: dict[str, MetricValue] = {}
-    for suffix, measure in (("cd", _chamfer_pairs), (protocol.emd_name, _emd_pairs)):
-        found, undefined = _measured(measure, points_g, points_r, protocol, suffix, cache)
+    union = np.concatenate([points_g, points_r])
+    kinds = {
+        "cd": lambda: chamfer_pairs(union, kind=protocol.chamfer, device=device, backend=backend),
+        protocol.emd_name: lambda: _emd_pairs(union, size, protocol),
+    }
+    for suffix, pairs in kinds.items():
+        by = chosen if suffix == "cd" else "numba"
+        found, undefined = _measured(pairs(), points_r, protocol, suffix, cache, by)
         metrics |= found
         notes += undefined
     return Result(
@@ -162,28 +177,20 @@ def _demand_finite(clouds: CloudSet, role: str) -> None:
 
 
 def _measured(
-    measure: Callable[[Points, int, Protocol], Pairs],
-    generated: Points,
-    reference: Points,
-    protocol: Protocol,
-    suffix: str,
-    cache: Path | None,
+    pairs: Pairs, reference: Points, protocol: Protocol, suffix: str, cache: Path | None, backend: str
 ) -> tuple[dict[str, MetricValue], list[str]]:
     """Metrics and notes by one kind of distance; the reference's own distances come from, and go to, the cache."""
-    pairs = measure(np.concatenate([generated, reference]), len(generated), protocol)
+    generated = pairs.shape[0] - len(reference)
     if cache is None:
-        return set_metrics(Sets(pairs, len(generated)), protocol, suffix)
+        return set_metrics(Sets(pairs, generated), protocol, suffix)
     what = f"{suffix} {protocol.chamfer} {protocol.emd} {protocol.emd_solver} {protocol.emd_points} {protocol.seed}"
-    key = hashlib.sha256(f"{what} {clouds_sha256(reference)}".encode()).hexdigest()
-    kept = Kept(pairs, len(generated), cache / f"{key}.npy")
-    sets = Sets(kept, len(generated))
+    # Backends differ in last bits: mixed, exact ties would break.
+    key = hashlib.sha256(f"{what} {backend} {clouds_sha256(reference)}".encode()).hexdigest()
+    kept = Kept(pairs, generated, cache / f"{key}.npy")
+    sets = Sets(kept, generated)
     found = set_metrics(sets, protocol, suffix)
     kept.save(sets.union)
     return found
-
-
-def _chamfer_pairs(clouds: Points, generated: int, protocol: Protocol) -> Pairs:
-    return ChamferPairs(clouds, kind=protocol.chamfer)
 
 
 def _emd_pairs(clouds: Points, generated: int, protocol: Protocol) -> Pairs:

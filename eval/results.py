@@ -131,9 +131,13 @@ def read(path: Path) -> Result:
     return Result.from_json(json.loads(path.read_text()))
 
 
-def run_record(seconds: float, command: str = "") -> dict[str, Any]:
-    """Machine, versions and time of a run, all that may differ between runs with equal results."""
+def run_record(seconds: float, command: str = "", computed: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Machine, versions and time of a run, all that may differ between runs with equal results.
+
+    computed : backend and device of Chamfer distances, see `eval.distances.backends.described`
+    """
     return {
+        **({"chamfer": dict(computed)} if computed else {}),
         "seconds": round(seconds, 3),
         "command": command,
         "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()},

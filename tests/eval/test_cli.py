@@ -34,6 +34,17 @@ def test_score_writes_what_it_prints(arrays: Path, capsys: pytest.CaptureFixture
     assert json.loads(out.read_text())["counts"]["generated"]["found"] == 5
 
 
+def test_a_device_that_is_not_there_is_refused(arrays: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = arrays / "nano.json"
+    words = ["score", str(arrays / "a.npy"), str(arrays / "b.npy"), "--protocol", "smoke", "--out", str(out)]
+    assert main([*words, "--backend", "triton"]) == 1 and "triton needs a GPU" in capsys.readouterr().err
+    assert main([*words, "--device", "abacus"]) == 1 and "is no device" in capsys.readouterr().err
+    assert not out.exists()
+    assert main([*words, "--backend", "numba"]) == 0
+    record = json.loads(out.with_suffix(".run.json").read_text())
+    assert record["chamfer"]["device"] == "cpu" and record["chamfer"]["backend"].startswith("numba ")
+
+
 def test_halves_of_one_set(arrays: Path) -> None:
     out = arrays / "itself.json"
     assert main(["halves", str(arrays / "a.npy"), "--protocol", "smoke", "--out", str(out)]) == 0
