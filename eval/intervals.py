@@ -1,108 +1,181 @@
 """Intervals of metrics.
 
-Set metrics. The usual bootstrap draws shapes with replacement; a shape drawn twice is its own nearest neighbour at
-distance zero, which breaks 1-NNA, coverage and spanning trees. Instead a quarter of the generated and a quarter of the
-reference shapes are drawn without replacement, many times, and the spread of the metric among these subsamples gives
-its standard error. For a metric of sets of n whose variance falls like 1/n, the variance among subsamples of m is
+An interval of a set metric covers the metric's mean over other pairs of sets of the same sizes, not the value that
+endless sets would give. The usual bootstrap cannot make it: a shape drawn twice is its own nearest neighbour at
+distance zero, which breaks 1-NNA, coverage and spanning trees. Instead both sets are split into halves at random, many
+times over. The two halves of a split share no shape, so they are two independent pairs of sets, and half the squared
+difference of a metric between them is an unbiased estimate of its variance for sets of half the size, whatever the
+metric does with its shapes. (Overlapping subsamples need a correction for what they share, which is 1 - m/n for
+averages over shapes and nearly 1 for 1-NNA of two equal distributions: no one factor is right.) All that is left is to
+go from half to whole.
 
-    between (1 - m/n) and 1 times the variance of sets of m    (Hoeffding 1948: averages over all subsamples of one
-                                                                data set vary by 0 to m/n of a single one)
+COV, 1-NNA and its halves are shares whose variance falls like 1/n. p (1 - p) over the variance is the number of
+independent trials that a share is worth; with it, the interval is Wilson's, which stays within 0 and 1 and does not
+shrink to nothing at either.
 
-the lower end for averages over independent shapes, the upper end for metrics that no single shape moves, such as 1-NNA
-of two equal distributions. Multiplied by m/n and divided by (1 - m/n), as done here, it is right at the lower end and
-one third too large (15 % in width) at the upper: intervals err towards wide, a nominal 95 % covers 95 to 97.6 %. The
-interval is value -+ z standard errors, cut at the metric's bounds. It covers the metric's mean over other pairs of
-sets of the same sizes, not the value that endless sets would give.
+MMD is a mean over references of the distance to the nearest sample. Which references were drawn is a plain standard
+error, from the whole sets; which samples were drawn is what moves the matches of *all* references from one half of the
+samples to the other, relative to their mean, as distances shrink with more samples. Distances are skewed, so the
+interval is taken on the logarithm. A few far references carry the standard error; by the kurtosis of the distances it
+is worth so many degrees of freedom (Satterthwaite), of which half are counted, for a sample's kurtosis falls short.
 
-ECD. S does not settle as sets grow, so it is not scaled. Its parts zw and zd are standard scores, whose spread does
-not depend on the size. They come from halves instead of quarters, with the same k: a graph of k trees on few points is
-another graph, and k disjoint trees need more than 2 k points. Spreads measured by simulation are 0.95 to 1.4 times the
-true ones (the tests hold that). For S = zw^2 + zd^2 = |z|^2 the interval holds the squared lengths of all points within
-r of z, where r is the radius that the given share of deviations stays within; it covers the squared length of the mean
-of z, which is 0 for equal distributions, and always holds S itself.
+zw and zd of ECD are standard scores: where both sets are of one distribution their variance is exactly 1, at any
+size, so the spread among halves, with the same k, is not scaled. S = |z|^2 with z = (zw, zd) has mean |mean of z|^2 +
+2, which is 2 for equal distributions. The interval is one for the length of the mean of z, of all lengths from which
+the observed one is no farther than 95 % of draws are (Kent and Hainsworth's symmetric range), squared, plus 2. As no
+mean of S is below 2, it may reach down to S itself where that is less, so that it always holds the value. Where sets
+differ and k is a tenth of the shapes, z spreads more with more shapes, and halves tell too little of it: S of 100
+shapes then covers about 90 % (see the simulation).
+
+How often they cover, by simulation: benchmarks/interval_coverage.py. Sets with modes so rare that a set holds one or
+two shapes of them vary in ways that halves tell badly: MMD's is then too wide or too narrow by a few points.
 
 Means over shapes (reconstruction). Each shape has a value of its own, so the percentile bootstrap is right.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import optimize, special
 
+from eval.distances.neighbours import Neighbours, Part
 from eval.distances.sets import Sets
 
-QUARTER, HALF = 4, 2  # a subsample is one of so many parts of each set
-SMALLEST = 16  # shapes a set below which a part says nothing
-DEFINED = 0.9  # share of subsamples that must have a value
+SMALLEST = 16  # shapes a set below which a half says nothing
+DEFINED = 0.9  # share of splits that must have a value
 BOOTSTRAPS = 2000
 
-Statistic = Callable[[Sets], npt.NDArray[np.float64]]
+Values = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+Statistic = Callable[[Sets], Values]
 
 
-def subsample(sets: Sets, statistic: Statistic, parts: int, repeats: int, seed: int) -> npt.NDArray[np.float64]:
-    """Values of some metrics on subsamples of a part of each set, drawn without replacement.
+@dataclass(frozen=True)
+class Split:
+    """Two disjoint halves of both sets, of equal sizes; of an odd number of shapes one is left out.
+
+    generated, reference : (2, G // 2), (2, R // 2) int64, each row in order
+    """
+
+    generated: Indices
+    reference: Indices
+
+
+def random_splits(generated: int, reference: int, count: int, seed: int) -> list[Split]:
+    """Splits of two sets into halves at random; none if a set has fewer than 16 shapes."""
+    if min(generated, reference) < SMALLEST:
+        return []
+    rng = np.random.default_rng(seed)
+
+    def halves(size: int) -> Indices:
+        return np.sort(rng.permutation(size)[: size // 2 * 2].reshape(2, -1), axis=1)
+
+    return [Split(halves(generated), halves(reference)) for _ in range(count)]
+
+
+def on_halves(sets: Sets, statistic: Statistic, splits: list[Split]) -> Values:
+    """Values of some metrics on both halves of each split.
 
     statistic : two sets to (S,) values
-    parts : QUARTER or HALF
-    returns : (repeats, S) float64; all nan if a set has fewer than 16 shapes
+    returns : (splits, 2, S) float64
     """
-    generated, reference = sets.generated, sets.reference
-    rng = np.random.default_rng(seed)
-    if min(generated, reference) < SMALLEST:
-        return np.full((repeats, len(statistic(sets))), np.nan)
-    values = []
-    for _ in range(repeats):
-        g = np.sort(rng.choice(generated, generated // parts, replace=False))
-        r = np.sort(rng.choice(reference, reference // parts, replace=False))
-        values.append(statistic(sets.part(g, r)))
-    return np.stack(values)
+    if not splits:
+        return np.empty((0, 2, len(statistic(sets))))
+    parts = (sets.part(split.generated[half], split.reference[half]) for split in splits for half in (0, 1))
+    return np.array([statistic(part) for part in parts]).reshape(len(splits), 2, -1)
 
 
-def mean_like_interval(
-    value: float, subsamples: npt.NDArray[np.float64], size: int, confidence: float, bounds: tuple[float, float]
-) -> tuple[float, float]:
-    """Interval of a metric whose variance falls like 1 / size: MMD, COV, 1-NNA.
+def match_on_halves(sets: Sets, splits: list[Split]) -> Values:
+    """Distance of every reference shape to its nearest shape in either half of the generated set.
 
-    value : on the whole sets
-    subsamples : (repeats,) float64, of quarters
-    size : shapes in the smaller set
-    bounds : least and largest value the metric can have
-    returns : low, high; nan where no subsample was possible
+    returns : (splits, 2, R) float64
     """
-    taken = size // QUARTER
-    half = _z(confidence) * _spread(subsamples) * (taken / (size - taken)) ** 0.5
-    return _cut(value - half, bounds), _cut(value + half, bounds)
+    every = np.arange(sets.reference)
+    halves = (half for split in splits for half in split.generated)
+    nearest = [Neighbours(Part(sets.between, half, every)).nearest(axis=0)[1] for half in halves]
+    return np.array(nearest).reshape(len(splits), 2, len(every))
 
 
-def score_interval(
-    value: float, subsamples: npt.NDArray[np.float64], size: int, confidence: float
-) -> tuple[float, float]:
+def share_interval(value: float, halves: Values, size: int, confidence: float) -> tuple[float, float]:
+    """Interval of a share of shapes: COV, 1-NNA and its halves.
+
+    value : on the whole sets, in [0, 1]
+    halves : (splits, 2) float64, the same on halves of `size // 2` shapes a set
+    size : shapes a set
+    returns : low, high, in [0, 1]; nan where no split was possible
+    Source : Wilson, JASA 1927, with an effective number of trials
+    """
+    if len(halves) == 0:
+        return float("nan"), float("nan")
+    variance = _variance(halves) * (size // 2) / size
+    scatter = float(halves.mean() * (1 - halves.mean()))
+    trials = scatter / variance if variance > 0 else size
+    quantile = _t(confidence, len(halves))
+    shrink = 1 + quantile**2 / trials
+    middle = (value + quantile**2 / (2 * trials)) / shrink
+    half = quantile / shrink * (value * (1 - value) / trials + quantile**2 / (4 * trials**2)) ** 0.5
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+
+
+def matching_interval(distances: Values, halves: Values, confidence: float) -> tuple[float, float]:
+    """Interval of MMD, the mean of `distances`.
+
+    distances : (R,) float64, of each reference shape to its nearest generated shape
+    halves : (splits, 2, R) float64, see `match_on_halves`
+    returns : low, high, above 0 if a distance is; nan where no split was possible
+    """
+    count, mean = len(distances), float(distances.mean())
+    if len(halves) == 0:
+        return float("nan"), float("nan")
+    if distances.std() == 0:
+        return mean, mean
+    moved = halves[:, 0] - halves[:, 1]
+    # Part of the squared mean shift is owed to having these references only; it is in their own term.
+    by_samples = (moved.mean(axis=1) ** 2 - moved.var(axis=1, ddof=1) / count).mean() / 2
+    by_samples = max(0.0, float(by_samples)) * (mean / float(halves.mean())) ** 2 / 2
+    error = (float(distances.var(ddof=1)) / count + by_samples) ** 0.5
+    kurtosis = float(((distances - mean) ** 4).mean() / distances.var() ** 2)
+    factor = float(np.exp(_t(confidence, max(2.0, count / (kurtosis - 1))) * error / mean))
+    return mean / factor, mean * factor
+
+
+def score_interval(value: float, halves: Values, confidence: float) -> tuple[float, float]:
     """Interval of a standard score (zw, zd of ECD), whose spread does not depend on the size.
 
-    subsamples : (repeats,) float64, of halves; nan where undefined
-    returns : low, high; nan where the value or more than a tenth of the subsamples is undefined
+    halves : (splits, 2) float64; nan where undefined
+    returns : low, high; nan where the value or more than a tenth of the splits is undefined
     """
-    half = _z(confidence) * _spread(subsamples) * _widening(size)
+    half = _z(confidence) * _score_spread(halves[~np.isnan(halves).any(axis=1)], len(halves), confidence)
     return value - half, value + half
 
 
 def squared_length_interval(
-    zw: float, zd: float, subsamples: npt.NDArray[np.float64], size: int, confidence: float
+    value: float, zw: float, zd: float, halves: Values, confidence: float
 ) -> tuple[float, float]:
-    """Interval of S = zw^2 + zd^2 from the joint spread of its parts.
+    """Interval of the mean of S = zw^2 + zd^2.
 
-    subsamples : (repeats, 2) float64, zw and zd of halves; nan where undefined
-    returns : low, high, 0 or more; nan where a part or more than a tenth of the subsamples is undefined
+    value : S
+    halves : (splits, 2, 2) float64, zw and zd (last axis) on both halves; nan where undefined
+    returns : low, high, 0 or more; nan where a part or more than a tenth of the splits is undefined
+    Source : Kent and Hainsworth, J. Statist. Plann. Inference 1995, symmetric range
     """
-    defined = subsamples[~np.isnan(subsamples).any(axis=1)]
-    if len(defined) < DEFINED * len(subsamples):
+    length = value**0.5
+    if np.isnan(value) or len(halves) == 0:
         return float("nan"), float("nan")
-    deviations = (defined - defined.mean(axis=0)) * _widening(size)
-    radius = float(np.quantile(np.hypot(deviations[:, 0], deviations[:, 1]), confidence))
-    length = float(np.hypot(zw, zd))
-    return float(np.maximum(0.0, length - radius)) ** 2, (length + radius) ** 2
+    defined = halves[~np.isnan(halves).any(axis=(1, 2))]
+    # What counts is the spread along z: across it, the length hardly changes.
+    along = np.array([zw, zd]) / length if length else np.array([1.0, 0.0])
+    spread = _score_spread(defined @ along, len(halves), confidence)
+    if np.isnan(spread):
+        return spread, spread
+    if spread == 0:
+        return value, value + 2
+    low, high = _shortest(length / spread, confidence) * spread, _longest(length / spread, confidence) * spread
+    return min(value, low**2 + 2), high**2 + 2
 
 
 def bootstrap_interval(
@@ -121,20 +194,44 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
+def _variance(halves: Values) -> float:
+    """Variance of a metric for sets of half the size, unbiased.
+
+    halves : (splits, 2) float64
+    """
+    return float(((halves[:, 0] - halves[:, 1]) ** 2).mean() / 2)
+
+
+def _score_spread(halves: Values, asked: int, confidence: float) -> float:
+    """Standard deviation of a score, widened for being an estimate; nan if too few splits are defined."""
+    if len(halves) < max(1, DEFINED * asked):
+        return float("nan")
+    return _variance(halves) ** 0.5 * _t(confidence, len(halves)) / _z(confidence)
+
+
+def _shortest(length: float, confidence: float) -> float:
+    """The least length of a mean from which this length of a draw is no farther than `confidence` of draws are."""
+    if _within(0.0, length) <= confidence:
+        return 0.0
+    return float(optimize.brentq(lambda mean: _within(mean, length - mean) - confidence, 0.0, length))
+
+
+def _longest(length: float, confidence: float) -> float:
+    """The largest such length."""
+    far = length + 2 * _z((1 + confidence) / 2)
+    return float(optimize.brentq(lambda mean: _within(mean, mean - length) - confidence, length, far))
+
+
+def _within(mean: float, distance: float) -> float:
+    """Share of draws of N(mean, identity) in the plane whose length is within a distance of that of the mean."""
+    inner = max(0.0, mean - distance)
+    upper, lower = special.chndtr([(mean + distance) ** 2, inner**2], 2, mean**2)
+    return float(upper - lower)
+
+
 def _z(confidence: float) -> float:
     return NormalDist().inv_cdf((1 + confidence) / 2)
 
 
-def _spread(subsamples: npt.NDArray[np.float64]) -> float:
-    """Standard deviation of the defined values; nan if too many are not."""
-    defined = subsamples[~np.isnan(subsamples)]
-    return float(np.std(defined, ddof=1)) if len(defined) >= DEFINED * len(subsamples) else float("nan")
-
-
-def _widening(size: int) -> float:
-    """What the halves of one data set leave out of the spread of halves of many."""
-    return (size / (size - size // HALF)) ** 0.5
-
-
-def _cut(value: float, bounds: tuple[float, float]) -> float:
-    return float(np.clip(value, *bounds))
+def _t(confidence: float, freedom: float) -> float:
+    return float(special.stdtrit(freedom, (1 + confidence) / 2))

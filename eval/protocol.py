@@ -31,7 +31,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "emd_solver": ("exact_assignment", "approximate_matching"),
     "ties": ("lowest_index",),
     "unequal_sets": ("refuse",),
-    "interval": ("subsamples_quarter_ecd_half",),
+    "interval": ("splits_in_halves",),
 }
 # Fields that came after results were published: at these values they are left out, so that hashes stay what they were.
 ADDED: dict[str, Any] = {"unknowns": ()}
@@ -54,9 +54,9 @@ class Protocol:
     ties : which of two equally near shapes counts as the nearest (generated shapes come before reference shapes)
     unequal_sets : what happens to sets of different sizes
     interval : see `eval.intervals`
-    interval_repeats : subsamples drawn
+    interval_repeats : halves drawn, two a split
     confidence : of the intervals, in (0, 1)
-    seed : decides the sampled points, the subsamples, everything
+    seed : decides the sampled points, the splits, everything
     unknowns : choices made here for want of a source, one phrase each, where the protocol stands for somebody else's
     """
 
@@ -71,7 +71,7 @@ class Protocol:
     ecd_k: int = 10
     ties: str = "lowest_index"
     unequal_sets: str = "refuse"
-    interval: str = "subsamples_quarter_ecd_half"
+    interval: str = "splits_in_halves"
     interval_repeats: int = 200
     confidence: float = 0.95
     seed: int = 0

@@ -1,0 +1,132 @@
+"""Set metrics of halves from a whole distance matrix, compiled, for simulations of many thousands of sets.
+
+The pairs of a data set are put in order once; the trees of every half are grown by going along them. The tests hold it
+against `eval.metrics`, which ask for distances instead. Ties are not looked at: draws from a density have none.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from eval.intervals import Split
+
+Values = npt.NDArray[np.float64]
+
+NAMES = ("cov", "one_nna", "one_nna_generated", "one_nna_reference", "zw", "zd", "zw1", "zd1")
+
+
+class DenseSets:
+    """Two sets of equal size, all distances known."""
+
+    def __init__(self, union: Values, trees: int) -> None:
+        """Put the pairs in order.
+
+        union : (2 n, 2 n) float64, symmetric, generated shapes first
+        trees : k of ECD
+        """
+        self.union, self.trees, self.size = union, trees, len(union) // 2
+        rows, columns = np.triu_indices(len(union), 1)
+        order = np.argsort(union[rows, columns])
+        self._rows, self._columns = rows[order].astype(np.int32), columns[order].astype(np.int32)
+
+    def values(self, generated: npt.NDArray[np.int64], reference: npt.NDArray[np.int64]) -> Values:
+        """The metrics of NAMES on some shapes of both sets; zw and zd on `trees` trees, zw1 and zd1 on one."""
+        chosen = np.zeros(2 * self.size, np.bool_)
+        chosen[generated] = chosen[self.size + reference] = True
+        shares = _shares(self.union, chosen, self.size)
+        scores = _scores(self._rows, self._columns, chosen, self.size, self.trees)
+        return np.concatenate([shares, scores])
+
+    def distances(self, generated: npt.NDArray[np.int64]) -> Values:
+        """(n,) of each reference shape to the nearest of some generated shapes."""
+        return np.asarray(self.union[generated, self.size :].min(axis=0))
+
+    def on_halves(self, splits: list[Split]) -> tuple[Values, Values]:
+        """What `intervals.on_halves` gives for NAMES, and `intervals.match_on_halves`."""
+        values = [[self.values(split.generated[half], split.reference[half]) for half in (0, 1)] for split in splits]
+        return np.array(values), np.array([[self.distances(half) for half in split.generated] for split in splits])
+
+
+@njit(cache=True)
+def _nearest(distances, chosen, row, first, last):  # type: ignore[no-untyped-def]
+    best, place = np.inf, -1
+    for column in range(first, last):
+        if chosen[column] and column != row and distances[row, column] < best:
+            best, place = distances[row, column], column
+    return place
+
+
+@njit(cache=True)
+def _shares(distances, chosen, size):  # type: ignore[no-untyped-def]
+    hit = np.zeros(2 * size, np.bool_)
+    own = np.zeros(2)
+    for row in range(2 * size):
+        if chosen[row]:
+            nearest = _nearest(distances, chosen, row, 0, 2 * size)
+            own[0 if row < size else 1] += (row < size) == (nearest < size)
+            if row < size:
+                hit[_nearest(distances, chosen, row, size, 2 * size)] = True
+    generated, reference = chosen[:size].sum(), chosen[size:].sum()
+    return np.array(
+        [hit.sum() / reference, own.sum() / (generated + reference), own[0] / generated, own[1] / reference]
+    )
+
+
+@njit(cache=True)
+def _scores(rows, columns, chosen, size, trees):  # type: ignore[no-untyped-def]
+    """zw and zd on all trees, then on the first; nan where there are not so many."""
+    nodes = chosen.sum()
+    parents = np.empty((trees, 2 * size), np.int32)
+    parents[:] = np.arange(2 * size)
+    filled = np.zeros(trees, np.int64)
+    degrees, inside = np.zeros((2, 2 * size)), np.zeros((2, 2))
+    for pair in range(rows.shape[0]):
+        a, b = rows[pair], columns[pair]
+        if not (chosen[a] and chosen[b]) or _root(parents[-1], a) == _root(parents[-1], b):
+            continue
+        tree = 0
+        while _root(parents[tree], a) == _root(parents[tree], b):
+            tree += 1
+        parents[tree, _root(parents[tree], a)] = _root(parents[tree], b)
+        filled[tree] += 1
+        for graph in range(2 if tree == 0 else 1):
+            degrees[graph, a] += 1
+            degrees[graph, b] += 1
+            if b < size:
+                inside[graph, 0] += 1
+            elif a >= size:
+                inside[graph, 1] += 1
+        if filled[-1] == nodes - 1:
+            break
+    out = np.full(4, np.nan)
+    if filled[-1] == nodes - 1:
+        out[:2] = _standardised(inside[0], degrees[0], chosen, size)
+    out[2:] = _standardised(inside[1], degrees[1], chosen, size)
+    return out
+
+
+@njit(cache=True)
+def _standardised(inside, degrees, chosen, size):  # type: ignore[no-untyped-def]
+    """zw and zd; moments as in `eval.metrics.ecd`, in floats."""
+    n, m = float(chosen[:size].sum()), float(chosen[size:].sum())
+    total = n + m
+    edges = degrees.sum() / 2
+    shared = (degrees * (degrees - 1)).sum()
+    apart = edges * (edges - 1) - shared
+    two, three = total * (total - 1), total * (total - 1) * (total - 2)
+    four = three * (total - 3)
+    mean_1, mean_2 = edges * n * (n - 1) / two, edges * m * (m - 1) / two
+    var_1 = shared * n * (n - 1) * (n - 2) / three + apart * n * (n - 1) * (n - 2) * (n - 3) / four + mean_1 - mean_1**2
+    var_2 = shared * m * (m - 1) * (m - 2) / three + apart * m * (m - 1) * (m - 2) * (m - 3) / four + mean_2 - mean_2**2
+    cov = apart * n * (n - 1) * m * (m - 1) / four - mean_1 * mean_2
+    x, y, u, v = inside[0] - mean_1, inside[1] - mean_2, m - 1, n - 1
+    zw = (u * x + v * y) / np.sqrt(u * u * var_1 + v * v * var_2 + 2 * u * v * cov)
+    return zw, (x - y) / np.sqrt(var_1 + var_2 - 2 * cov)
+
+
+@njit(cache=True)
+def _root(parents, node):  # type: ignore[no-untyped-def]
+    while parents[node] != node:
+        parents[node] = parents[parents[node]]
+        node = parents[node]
+    return node
