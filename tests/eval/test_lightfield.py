@@ -159,7 +159,7 @@ def test_region_numbers_are_those_of_loops(seed: int, roughness: float) -> None:
     expected = reference.measure(pixels)
     assert found == pytest.approx(expected)
     some = pixels * 0
-    some[100:115, 90:110] = pixels[100:115, 90:110] | np.eye(15, 20, dtype=np.uint8)
+    some[100:108, 90:102] = pixels[100:108, 90:102] | np.eye(8, 12, dtype=np.uint8)
     measured = region.measure(some[None])
     reach = measured[:, region.REACH] * 1.3
     coefficients = region.region_coefficients(some[None], measured, reach)[0]
