@@ -140,9 +140,9 @@ def _by(arguments: argparse.Namespace) -> tuple[str, str | None]:
 
 def _finish(result: "Result", arguments: argparse.Namespace, start: float) -> int:
     """Write the result, then show it."""
-    from eval.clouds import checkpoint_sha256
     from eval.distances.backends import described
     from eval.results import run_record, write
+    from eval.sources import checkpoint_sha256
 
     sources = [arguments.generated] if "generated" in arguments else []
     for checkpoint in filter(None, (checkpoint_sha256(Path(source)) for source in sources)):

@@ -4,8 +4,7 @@ Each shape is drawn from a random stream of its own, (seed, id): order, count an
 """
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,7 @@ import numpy.typing as npt
 
 from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
-from eval.meshes import MESH_SUFFIXES, sample_mesh_file
-from eval.splits import FOLDER, load_part
+from eval.sources import Job, chosen_points, is_split_part, jobs_of_folder, jobs_of_split
 
 ARRAY_SUFFIXES = (".npy", ".npz", ".pt")
 
@@ -88,11 +86,11 @@ def load_clouds(
     if path.is_file() and path.suffix in ARRAY_SUFFIXES:
         return _from_array(path, points, seed, label)
     if path.is_dir():
-        return _gather(label, _jobs_of_folder(path), points, seed, normals)
-    if "/" in source and (FOLDER / f"{source.split('/')[0]}.json").is_file():
+        return _gather(label, jobs_of_folder(path), points, seed, normals)
+    if is_split_part(source):
         if data_root is None:
             raise UserError(f"{source} is a split: name the folder of prepared data with --data-root")
-        return _gather(label, _jobs_of_split(source, data_root), points, seed, normals)
+        return _gather(label, jobs_of_split(source, data_root), points, seed, normals)
     raise UserError(
         f"{source}: no such file, folder or split; give a folder of meshes or samples, a .npy, .npz or .pt array, "
         "or a split part such as household-v1/test"
@@ -158,19 +156,8 @@ def _pick(clouds: CloudSet, indices: list[int]) -> CloudSet:
     )
 
 
-@dataclass(frozen=True)
-class _Job:
-    """One shape: who it is and how its points (and normals, if any) are had; `problem` if that is known to fail."""
-
-    id: str
-    category: str
-    path: Path
-    read: Callable[[Path, int, np.random.Generator], tuple[Points, Points | None]]
-    problem: str = ""
-
-
-def _gather(name: str, jobs: list[_Job], points: int, seed: int, with_normals: bool) -> CloudSet:
-    found: list[_Job] = []
+def _gather(name: str, jobs: list[Job], points: int, seed: int, with_normals: bool) -> CloudSet:
+    found: list[Job] = []
     clouds: list[Points] = []
     normals: list[Points] = []
     failed: list[tuple[str, str]] = []
@@ -198,95 +185,6 @@ def _gather(name: str, jobs: list[_Job], points: int, seed: int, with_normals: b
     )
 
 
-def _jobs_of_folder(folder: Path) -> list[_Job]:
-    manifest = _manifest(folder)
-    if "samples" in manifest:
-        return [_job_of_sample(folder, entry) for entry in manifest["samples"]]
-    prepared = sorted(folder.rglob("pointcloud.npz"))
-    if prepared:
-        return [_Job(path.parent.name, path.parent.parent.name, path, _draw_stored) for path in prepared]
-    meshes = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MESH_SUFFIXES)
-    if not meshes:
-        raise UserError(
-            f"{folder}: no samples manifest, no pointcloud.npz, no meshes ({' '.join(MESH_SUFFIXES)}); "
-            "for an array name the file itself"
-        )
-    jobs = []
-    for path in meshes:
-        relative = path.relative_to(folder)
-        category = relative.parts[0] if len(relative.parts) > 1 else ""
-        jobs.append(_Job(relative.as_posix(), category, path, sample_mesh_file))
-    return jobs
-
-
-def checkpoint_sha256(folder: Path) -> str | None:
-    """sha256 of the checkpoint that made a folder of samples, None where no manifest names one."""
-    checkpoint = _manifest(folder).get("checkpoint")
-    return str(checkpoint["sha256"]) if isinstance(checkpoint, dict) and "sha256" in checkpoint else None
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    path = folder / "manifest.json"
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}: not JSON ({error}); make the folder again") from error
-    return content if isinstance(content, dict) else {}
-
-
-def _job_of_sample(folder: Path, entry: dict[str, Any]) -> _Job:
-    if "id" not in entry:
-        raise UserError(f"{folder / 'manifest.json'}: a sample has no id; make the folder again")
-    empty = bool(entry.get("empty")) or not entry.get("file")
-    return _Job(
-        id=str(entry["id"]),
-        category=str(entry.get("category") or ""),
-        path=folder / str(entry.get("file") or ""),
-        read=sample_mesh_file,
-        problem="empty: the manifest says this sample has no surface" if empty else "",
-    )
-
-
-def _jobs_of_split(source: str, data_root: Path) -> list[_Job]:
-    ids = load_part(source, FOLDER)
-    # A split may mix sources, whose ids never collide, so the whole root is searched.
-    there = {path.parent.name: path for path in data_root.glob("*/*/*/pointcloud.npz")}
-    if not there:
-        raise UserError(f"{data_root}: no prepared data, but split {source} needs it; prepare it, or mend --data-root")
-    missing = "not prepared: it has no pointcloud.npz under the data root"
-    return [
-        _Job(item, there[item].parent.parent.name, there[item], _draw_stored)
-        if item in there
-        else _Job(item, "", data_root, _draw_stored, problem=missing)
-        for item in ids
-    ]
-
-
-def _draw_stored(path: Path, points: int, rng: np.random.Generator) -> tuple[Points, Points | None]:
-    try:
-        with np.load(path) as content:
-            stored, normals = content["points"], content.get("normals")
-    except (KeyError, ValueError, EOFError) as error:
-        raise UserError(f"{path.name} holds no readable points ({error})") from error
-    if not np.isfinite(stored).all():
-        raise UserError(f"{path.name} holds points that are not finite")
-    chosen = _drawn(stored, points, rng)
-    if normals is None or normals.shape != stored.shape:
-        return stored[chosen].astype(np.float32), None
-    return stored[chosen].astype(np.float32), normals[chosen].astype(np.float32)
-
-
-def _drawn(stored: npt.NDArray[Any], points: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Which of the stored points are taken."""
-    if stored.ndim != 2 or stored.shape[1] != 3:
-        raise UserError(f"expected points of shape (Q, 3), got {stored.shape}")
-    if len(stored) < points:
-        raise UserError(f"{len(stored)} stored points, {points} asked; store more or use a protocol of fewer points")
-    return rng.choice(len(stored), points, replace=False)
-
-
 def _from_array(path: Path, points: int, seed: int, name: str) -> CloudSet:
     array, ids = _read_array(path)
     if array.ndim != 3 or array.shape[2] != 3 or len(array) == 0:
@@ -304,7 +202,7 @@ def _from_array(path: Path, points: int, seed: int, name: str) -> CloudSet:
         raise UserError(f"{path}: {len(labels)} ids for {len(array)} clouds")
     drawn = np.stack(
         [
-            cloud[_drawn(cloud, points, item_rng(seed, item))].astype(np.float32)
+            cloud[chosen_points(cloud, points, item_rng(seed, item))].astype(np.float32)
             for cloud, item in zip(array, labels, strict=True)
         ]
     )

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import trimesh
 
 from argus3d.data.files import beside, sha256_file
 from argus3d.errors import UserError
-from eval.clouds import _jobs_of_folder
 from eval.distances.lightfield import SHAPE, VERSION, LightField, light_field
-from eval.meshes import MESH_SUFFIXES, sample_mesh_file
+from eval.meshes import MESH_SUFFIXES, read_mesh, sample_mesh_file
+from eval.sources import jobs_of_folder
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def load_light_fields(source: str, cache: Path | None = None, name: str | None =
             f"{source}: light fields need meshes, and this is no folder of them; arrays and splits hold points only, "
             f"give a folder of meshes ({' '.join(MESH_SUFFIXES)}) or samples"
         )
-    jobs = _jobs_of_folder(folder)
+    jobs = jobs_of_folder(folder)
     if any(job.read is not sample_mesh_file for job in jobs):
         raise UserError(f"{source}: light fields need meshes, and prepared data hold points; give a folder of meshes")
     kept = _Kept(cache)
@@ -117,9 +116,5 @@ class _Kept:
 
 
 def _of_file(path: Path) -> LightField:
-    try:
-        mesh = trimesh.load_mesh(path, process=False)
-    except Exception as error:  # each format's parser has its own errors
-        raise UserError(f"{path.name}: not a readable mesh ({error})") from error
-    vertices, faces = getattr(mesh, "vertices", ()), getattr(mesh, "faces", ())
-    return light_field(vertices, np.asarray(faces, np.int64), path.name)
+    vertices, faces = read_mesh(path)
+    return light_field(vertices, faces, path.name)

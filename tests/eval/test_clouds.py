@@ -11,7 +11,7 @@ import trimesh
 from argus3d.data.files import write_json
 from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
-from eval import clouds as module
+from eval import sources as module
 from eval.clouds import CloudSet, draw, halves, load_clouds, thin
 from eval.meshes import sample_mesh_file, sample_triangles
 from eval.splits import write_split
