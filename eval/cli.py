@@ -52,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("reference", help=source)
     score.add_argument("--count", type=int, help="draw so many shapes from each set, by hash of their ids")
     score.add_argument("--cache", type=Path, help=cache)
+    score.add_argument(
+        "--light-fields", action="store_true", help="also measure by lfd_like; both sources must be folders of meshes"
+    )
     score.set_defaults(run=_score)
     halves = commands.add_parser("halves", help="measure one half of a set against the other: what noise alone gives")
     halves.add_argument("reference", help=source)
@@ -83,7 +86,22 @@ def _score(arguments: argparse.Namespace) -> int:
     if arguments.count is not None:
         generated, reference = (draw(clouds, arguments.count, protocol.seed) for clouds in (generated, reference))
     result = evaluate_sets(generated, reference, protocol, _name(arguments), arguments.cache, *_by(arguments))
+    if arguments.light_fields:
+        result = _with_light_fields(result, generated, reference, arguments)
     return _finish(result, arguments, start)
+
+
+def _with_light_fields(
+    result: "Result", generated: "CloudSet", reference: "CloudSet", arguments: argparse.Namespace
+) -> "Result":
+    """The result with metrics by `lfd_like` of the same shapes."""
+    from eval.light_fields import light_field_metrics, load_light_fields
+
+    cache = arguments.cache and arguments.cache / "light_fields.npz"
+    sources = ((arguments.generated, generated), (arguments.reference, reference))
+    made, real = (load_light_fields(source, cache, only=clouds.ids) for source, clouds in sources)
+    metrics, notes = light_field_metrics(made, real, result.protocol)
+    return replace(result, metrics={**result.metrics, **metrics}, notes=(*result.notes, *notes))
 
 
 def _halves(arguments: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ Each shape is drawn from a random stream of its own, (seed, id): order, count an
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -120,8 +120,13 @@ def thin(clouds: CloudSet, count: int, seed: int) -> CloudSet:
     """
     if count > len(clouds.ids):
         raise UserError(f"{clouds.name}: {count} shapes asked, {len(clouds.ids)} found; ask for fewer")
-    chosen = set(_by_hash(clouds.ids, seed)[:count])
-    return _pick(clouds, [index for index, item in enumerate(clouds.ids) if item in chosen])
+    return _pick(clouds, chosen_by_hash(clouds.ids, count, seed))
+
+
+def chosen_by_hash(ids: Sequence[str], count: int, seed: int) -> list[int]:
+    """Indices of `count` ids, those whose hash with the seed comes first, in their own order."""
+    chosen = set(_by_hash(ids, seed)[:count])
+    return [index for index, item in enumerate(ids) if item in chosen]
 
 
 def halves(clouds: CloudSet, seed: int) -> tuple[CloudSet, CloudSet]:

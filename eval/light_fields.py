@@ -3,6 +3,7 @@
 Clouds will not do: a light field is what a surface hides and shows, and points hide nothing.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,16 @@ import numpy as np
 
 from argus3d.data.files import beside, sha256_file
 from argus3d.errors import UserError
-from eval.distances.lightfield import SHAPE, VERSION, LightField, light_field
+from eval.clouds import chosen_by_hash
+from eval.distances.lightfield import SHAPE, VERSION, LightField, LightFieldPairs, light_field
+from eval.distances.sets import Sets
 from eval.meshes import MESH_SUFFIXES, read_mesh, sample_mesh_file
+from eval.protocol import Protocol
+from eval.results import MetricValue
+from eval.set_metrics import set_metrics
 from eval.sources import jobs_of_folder
+
+NAME = "lfd_like"  # ends the metrics' names
 
 
 @dataclass(frozen=True)
@@ -35,12 +43,15 @@ class LightFieldSet:
     failed: tuple[tuple[str, str], ...] = ()
 
 
-def load_light_fields(source: str, cache: Path | None = None, name: str | None = None) -> LightFieldSet:
+def load_light_fields(
+    source: str, cache: Path | None = None, name: str | None = None, only: Collection[str] | None = None
+) -> LightFieldSet:
     """Get the light fields of a folder of meshes.
 
     source : a folder of samples with manifest.json, or a folder of meshes (classes by sub-folder)
     cache : an .npz that keeps light fields by their file's sha256, made if it is not there; it may serve many folders
     name : of the set; by default `source`
+    only : ids of the shapes that are wanted; by default all
     returns : LightFieldSet; shapes that gave none are in `failed`
     Raises : UserError for a source that is no folder of meshes, of which every shape failed, or a broken cache
     """
@@ -50,7 +61,7 @@ def load_light_fields(source: str, cache: Path | None = None, name: str | None =
             f"{source}: light fields need meshes, and this is no folder of them; arrays and splits hold points only, "
             f"give a folder of meshes ({' '.join(MESH_SUFFIXES)}) or samples"
         )
-    jobs = jobs_of_folder(folder)
+    jobs = [job for job in jobs_of_folder(folder) if only is None or job.id in only]
     if any(job.read is not sample_mesh_file for job in jobs):
         raise UserError(f"{source}: light fields need meshes, and prepared data hold points; give a folder of meshes")
     kept = _Kept(cache)
@@ -77,6 +88,26 @@ def load_light_fields(source: str, cache: Path | None = None, name: str | None =
         asked=len(jobs),
         failed=tuple(failed),
     )
+
+
+def light_field_metrics(
+    generated: LightFieldSet, reference: LightFieldSet, protocol: Protocol
+) -> tuple[dict[str, MetricValue], list[str]]:
+    """All set metrics by `lfd_like`, and notes; of the larger set as many are left out as the smaller lacks.
+
+    Raises : UserError for fewer than two light fields in a set
+    """
+    size = min(len(generated.ids), len(reference.ids))
+    if size < 2:
+        raise UserError(f"{generated.name} and {reference.name} need two or more light fields each")
+    rows = (chosen_by_hash(one.ids, size, protocol.seed) for one in (generated, reference))
+    union = np.concatenate([one.fields[some] for one, some in zip((generated, reference), rows, strict=True)])
+    metrics, notes = set_metrics(Sets(LightFieldPairs(union), size), protocol, NAME)
+    for role, one in (("generated", generated), ("reference", reference)):
+        if one.failed:
+            item, reason = one.failed[0]
+            notes.append(f"{len(one.failed)} {role} shapes gave no light field, the first {item}: {reason}")
+    return metrics, notes
 
 
 class _Kept:

@@ -108,6 +108,8 @@ def _edge_counts(measured: _Measured, scores: tuple[Ecd, ...], ks: tuple[int, ..
 
 def _unit(suffix: str, protocol: Protocol) -> str:
     """Unit of a distance; the side is the longest of a shape's box."""
+    if suffix not in ("cd", protocol.emd_name):
+        return ""
     if protocol.normalization != "box" or (suffix == "cd" and protocol.chamfer == "squared_sum"):
         return ""
     squared = protocol.chamfer == "squared_mean" if suffix == "cd" else protocol.emd == "mean_squared"

@@ -45,6 +45,26 @@ def test_a_device_that_is_not_there_is_refused(arrays: Path, capsys: pytest.Capt
     assert record["chamfer"]["device"] == "cpu" and record["chamfer"]["backend"].startswith("numba ")
 
 
+def test_light_fields_are_measured_beside_clouds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder, slant in (("a", 0.1), ("b", 0.2)):
+        (tmp_path / folder).mkdir()
+        for index in range(4):
+            trimesh.creation.box((1, 0.3 + index / 5, slant + index / 9)).export(tmp_path / folder / f"{index}.ply")
+    out = tmp_path / "out.json"
+    words = ["score", str(tmp_path / "a"), str(tmp_path / "b"), "--protocol", "smoke", "--out", str(out)]
+    assert main([*words, "--light-fields", "--count", "3", "--cache", str(tmp_path / "cache")]) == 0
+    metrics = json.loads(out.read_text())["metrics"]
+    assert metrics["mmd_lfd_like"]["value"] > 0 and metrics["mmd_lfd_like"]["unit"] == ""
+    assert {key.replace("_lfd_like", "_cd") for key in metrics if "lfd_like" in key} == {
+        key for key in metrics if "_cd" in key
+    }
+    with np.load(tmp_path / "cache" / "light_fields.npz") as kept:
+        assert len(kept["fields"]) == 6, "shapes that were not drawn have none"
+    np.save(tmp_path / "b.npy", np.random.default_rng(0).random((4, 256, 3)))
+    words[2] = str(tmp_path / "b.npy")
+    assert main([*words, "--light-fields"]) == 1 and "light fields need meshes" in capsys.readouterr().err
+
+
 def test_halves_of_one_set(arrays: Path) -> None:
     out = arrays / "itself.json"
     assert main(["halves", str(arrays / "a.npy"), "--protocol", "smoke", "--out", str(out)]) == 0
