@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 from scipy.spatial import cKDTree
 from scipy.special import rel_entr
 
@@ -48,14 +49,55 @@ def jsd(generated: npt.ArrayLike, reference: npt.ArrayLike, ball: bool = True, r
     Source : Achlioptas et al., ICML 2018; the lattice and the clipping to the ball as in the code of Yang et al.,
         PointFlow, ICCV 2019, which warns of points outside
     """
+    p = point_counts(generated, ball, resolution, "generated")
+    q = point_counts(reference, ball, resolution, "reference")
+    return Jsd(divergence(p.counts.sum(axis=0), q.counts.sum(axis=0)), p.outside, q.outside)
+
+
+@dataclass(frozen=True)
+class PointCounts:
+    """Where the points of each cloud lie.
+
+    counts : (N, S^3) int64, sparse, points of each cloud at each node
+    outside : share of all points beyond the ball (or cube)
+    """
+
+    counts: sparse.csr_array
+    outside: float
+
+
+def point_counts(
+    clouds: npt.ArrayLike, ball: bool = True, resolution: int = RESOLUTION, name: str = "clouds"
+) -> PointCounts:
+    """Points of each cloud at the nodes of the lattice, for the divergence of any of them: see `jsd`."""
     if resolution < 3:  # of 2, all nodes are corners and none is in the ball
         raise ValueError(f"JSD needs a resolution of 3 or more nodes a side, got {resolution}")
     there = _nodes(resolution, ball)
-    p, outside_generated = _histogram(checked(generated, "generated"), there, ball, "generated")
-    q, outside_reference = _histogram(checked(reference, "reference"), there, ball, "reference")
-    middle = (p + q) / 2
-    value = float((rel_entr(p, middle) + rel_entr(q, middle)).sum() / (2 * np.log(2)))
-    return Jsd(min(max(value, 0.0), 1.0), outside_generated, outside_reference)
+    nodes = np.flatnonzero(there)
+    tree = cKDTree(np.argwhere(there))
+    every = checked(clouds, name).astype(np.float64)
+    nearest = np.empty(every.shape[:2], np.int64)
+    outside = 0
+    for index, cloud in enumerate(every):
+        reach = np.linalg.norm(cloud, axis=1) if ball else np.abs(cloud).max(axis=1)
+        beyond = int((reach > 0.5 + TOLERANCE).sum())
+        if beyond == len(cloud):
+            where = "ball of diameter 1" if ball else "cube of side 1"
+            raise ValueError(f"{name}: no point of cloud {index} is in the {where} around 0; normalise clouds first")
+        outside += beyond
+        nearest[index] = _nearest_nodes(cloud, there, nodes, tree)
+    starts = np.arange(len(every) + 1) * every.shape[1]
+    counts = sparse.csr_array((np.ones(nearest.size, np.int64), nearest.ravel(), starts), (len(every), there.size))
+    counts.sum_duplicates()
+    return PointCounts(counts, outside / nearest.size)
+
+
+def divergence(p: npt.NDArray[np.int64], q: npt.NDArray[np.int64]) -> float:
+    """Jensen-Shannon divergence of two histograms, (M,) counts with a sum above 0, in bits."""
+    one, other = p / p.sum(), q / q.sum()
+    middle = (one + other) / 2
+    value = float((rel_entr(one, middle) + rel_entr(other, middle)).sum() / (2 * np.log(2)))
+    return min(max(value, 0.0), 1.0)
 
 
 def _nodes(resolution: int, ball: bool) -> npt.NDArray[np.bool_]:
@@ -64,26 +106,6 @@ def _nodes(resolution: int, ball: bool) -> npt.NDArray[np.bool_]:
         return np.ones((resolution,) * 3, np.bool_)
     squared = (2 * np.arange(resolution) - (resolution - 1)) ** 2  # in half spacings: integers, so no border is blurred
     return (squared[:, None, None] + squared[:, None] + squared) <= (resolution - 1) ** 2
-
-
-def _histogram(
-    clouds: npt.NDArray[np.float32], there: npt.NDArray[np.bool_], ball: bool, name: str
-) -> tuple[npt.NDArray[np.float64], float]:
-    """Share of all points at each node, (S^3,) float64, and the share of points outside."""
-    nodes = np.flatnonzero(there)
-    tree = cKDTree(np.argwhere(there))
-    counts = np.zeros(there.size, np.int64)
-    outside = 0
-    for index, cloud in enumerate(clouds.astype(np.float64)):
-        reach = np.linalg.norm(cloud, axis=1) if ball else np.abs(cloud).max(axis=1)
-        beyond = int((reach > 0.5 + TOLERANCE).sum())
-        if beyond == len(cloud):
-            where = "ball of diameter 1" if ball else "cube of side 1"
-            raise ValueError(f"{name}: no point of cloud {index} is in the {where} around 0; normalise clouds first")
-        outside += beyond
-        counts += np.bincount(_nearest_nodes(cloud, there, nodes, tree), minlength=there.size)
-    points = clouds.shape[0] * clouds.shape[1]
-    return counts / points, outside / points
 
 
 def _nearest_nodes(
