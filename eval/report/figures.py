@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from eval.report.columns import ARROWS, GENERATION, Column, measured
 from eval.report.output import write_whole
 from eval.report.rows import CEILING, FLOOR, Row, Value, read_rows
-from eval.report.tables import ARROWS, GENERATION, Column, measured
 
 # Okabe and Ito's palette, which colour-blind readers tell apart; generators take theirs in the order of the rows.
 GENERATOR_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")

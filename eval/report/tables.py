@@ -5,72 +5,36 @@ import csv
 import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eval.report.columns import (
+    ARROWS,
+    DISTANCES,
+    GENERATION,
+    JSD,
+    NETWORK_METRICS,
+    NETWORK_NOTE,
+    RECONSTRUCTION,
+    TESTED,
+    Column,
+    any_has,
+    measured,
+    of_network,
+)
 from eval.report.markup import Cell, Table, latex, markdown
 from eval.report.output import write_whole
 from eval.report.rows import Row, Value, better, read_rows
 
 BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
-ARROWS = {"lower": "↓", "higher": "↑", "towards": "→"}
-DISTANCES = {
-    "cd": "CD",
-    "emd": "EMD",
-    "emd_squared": "squared EMD",
-    "emd_approx": "approx. EMD",
-    "emd_squared_approx": "approx. squared EMD",
-    "lfd_like": "LFD-like",
-}
-# How an MMD is printed: (scale, sign, decimals).
-MMD_SCALES = {
-    "cd": (1e3, "×10³", 2),
-    "emd": (1e2, "×10²", 2),
-    "emd_squared": (1e3, "×10³", 2),
-    "emd_approx": (1e2, "×10²", 2),
-    "emd_squared_approx": (1e3, "×10³", 2),
-    "lfd_like": (1.0, "", 0),
-}
 # The labels by which a reconstruction is averaged, beside its classes, which only the CSV holds.
 GROUPS = ("source ", "solidity ")
 
+FURTHER = "Generated against reference shapes, by other measures"
 CSV_HEADER = [
     "row", "kind", "group", "n", "metric", "value", "low", "high", "direction", "ideal", "unit", "p_value",
     "protocol", "hash",
 ]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Column:
-    """A metric as a table shows it: its value times `scale`, which the header names by `sign`."""
-
-    key: str
-    title: str
-    scale: float
-    sign: str
-    decimals: int
-
-
-GENERATION = {
-    distance: (
-        Column(f"mmd_{distance}", f"MMD-{title}", *MMD_SCALES[distance]),
-        Column(f"cov_{distance}", f"COV-{title}", 1e2, "%", 1),
-        Column(f"one_nna_{distance}", f"1-NNA-{title}", 1e2, "%", 1),
-        Column(f"ecd_{distance}", f"ECD-{title}", 1.0, "", 1),
-    )
-    for distance, title in DISTANCES.items()
-}
-RECONSTRUCTION = (
-    Column("iou", "IoU", 1e2, "%", 1),
-    Column("iou_near", "IoU near surface", 1e2, "%", 1),
-    Column("f_score_0.02", "F-score at 0.02", 1e2, "%", 1),
-    Column("f_score_0.02_median", "median F-score", 1e2, "%", 1),
-    Column("normal_consistency", "normal consistency", 1e2, "%", 1),
-    Column("cd", "CD", 1e3, "×10³", 2),
-    Column("cd_l1", "CD-L1", 1e2, "×10²", 2),
-    *(Column(name, DISTANCES[name], *MMD_SCALES[name]) for name in DISTANCES if name.startswith("emd")),
-)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -84,7 +48,8 @@ def main(argv: Sequence[str]) -> int:
     tables = all_tables(rows)
     text = "\n".join(markdown(table) for table in tables)
     if arguments.readme:
-        write_whole(arguments.readme, with_tables(arguments.readme.read_text(), text).encode())
+        shown = "\n".join(markdown(table) for table in tables if table.caption != FURTHER)
+        write_whole(arguments.readme, with_tables(arguments.readme.read_text(), shown).encode())
     base = str(arguments.out)
     write_whole(Path(base + ".csv"), csv_text(rows).encode())
     write_whole(Path(base + ".tex"), "\n".join(latex(table) for table in tables).encode())
@@ -93,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def all_tables(rows: Sequence[Row]) -> list[Table]:
-    """The tables that the rows fill: generation first, then reconstruction.
+    """The tables that the rows fill: generation and its further measures first, then reconstruction.
 
     Raises : ValueError for a row of a kind that no table knows
     """
@@ -102,13 +67,13 @@ def all_tables(rows: Sequence[Row]) -> list[Table]:
         raise ValueError(f"{unknown[0].name} is a result of kind {unknown[0].kind!r}; generation and reconstruction go")
     generation = [row for row in rows if row.kind == "generation"]
     reconstruction = [row for row in rows if row.kind == "reconstruction"]
-    tables = [generation_table(generation)] if generation else []
+    tables = [generation_table(generation), *further_table(generation)] if generation else []
     return [*tables, *([reconstruction_table(reconstruction)] if reconstruction else [])]
 
 
 def generation_table(rows: Sequence[Row]) -> Table:
     """Generated against reference shapes: each metric with its interval, the best in bold where intervals separate."""
-    columns = [column for name in measured(rows) for column in GENERATION[name] if _any_has(rows, column)]
+    columns = [column for name in measured(rows) for column in GENERATION[name] if any_has(rows, column)]
     winners = {column.key: better(rows, column.key) for column in columns}
     return Table(
         caption="Generated against reference shapes",
@@ -125,14 +90,52 @@ def generation_table(rows: Sequence[Row]) -> Table:
     )
 
 
-def measured(rows: Sequence[Row]) -> list[str]:
-    """The kinds of distance that any of the rows was measured by."""
-    return [name for name, block in GENERATION.items() if any(_any_has(rows, column) for column in block)]
+def further_table(rows: Sequence[Row]) -> list[Table]:
+    """Measures without distances between shapes, and p-values; no table where no row has any."""
+    networks = sorted({key for row in rows for key in row.metrics if key.split("_")[0] in NETWORK_METRICS})
+    columns = [column for column in (JSD, *map(of_network, networks)) if any_has(rows, column)]
+    tested = [
+        (f"{metric}_{distance}", f"p of {title}-{DISTANCES[distance]}")
+        for distance in measured(rows)
+        for metric, title in TESTED.items()
+        if any(_p_value(row, f"{metric}_{distance}") is not None for row in rows)
+    ]
+    if not columns and not tested:
+        return []
+    return [
+        Table(
+            caption=FURTHER,
+            header=[Cell("row"), *(_header(column, rows) for column in columns), *(Cell(name) for _, name in tested)],
+            rows=[
+                [
+                    Cell(row.title, row.role),
+                    *(_cell(row.metrics.get(column.key), column) for column in columns),
+                    *(Cell(_tested(_p_value(row, key))) for key, _ in tested),
+                ]
+                for row in rows
+            ],
+            notes=[
+                "p: of the hypothesis that both sets are of one distribution, by relabelling; small where they differ, "
+                "also where samples are copies.",
+                *([NETWORK_NOTE] if networks else []),
+            ],
+        )
+    ]
+
+
+def _p_value(row: Row, key: str) -> float | None:
+    return row.metrics[key].p_value if key in row.metrics else None
+
+
+def _tested(p_value: float | None) -> str:
+    if p_value is None:
+        return "—"
+    return f"{p_value:.4f}" if p_value < 0.01 else f"{p_value:.2f}"
 
 
 def reconstruction_table(rows: Sequence[Row]) -> Table:
     """Shapes through the autoencoder against themselves: over all, by source, by solidity."""
-    columns = [column for column in RECONSTRUCTION if _any_has(rows, column)]
+    columns = [column for column in RECONSTRUCTION if any_has(rows, column)]
     lines: list[list[Cell]] = []
     for row in rows:
         cells = [_cell(row.metrics.get(column.key), column) for column in columns]
@@ -184,10 +187,6 @@ def with_tables(readme: str, tables: str) -> str:
         raise ValueError(f"README needs one {BEGIN} and after it one {END}; put them where the tables belong")
     before, rest = readme.split(BEGIN)
     return f"{before}{BEGIN}\n{tables}{END}{rest.split(END)[1]}"
-
-
-def _any_has(rows: Sequence[Row], column: Column) -> bool:
-    return any(column.key in row.metrics for row in rows)
 
 
 def _header(column: Column, rows: Sequence[Row]) -> Cell:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from eval.report.markup import Cell, Table, escape, latex, markdown
 from eval.report.rows import Value, better, read_rows
-from eval.report.tables import BEGIN, END, all_tables, csv_text, main, with_tables
+from eval.report.tables import BEGIN, END, FURTHER, all_tables, csv_text, main, with_tables
 from tests.eval.report.results import PROTOCOL, generation, metric, write_result
 
 ROOT = Path(__file__).parents[3]
@@ -209,3 +209,20 @@ def test_every_kind_of_distance_is_named_for_what_it_is(tmp_path: Path) -> None:
     assert "approx. squared EMD (approximate matching) on 256 points" in text and "(exact)" not in text
     lines = {line["metric"]: line["p_value"] for line in csv.DictReader(csv_text(rows).splitlines())}
     assert lines["ecd_cd"] == "0.03" and lines["mmd_cd"] == ""
+
+
+def test_further_measures_have_a_table_of_their_own(tmp_path: Path) -> None:
+    metrics = generation(0.5)
+    assert all(table.caption != FURTHER for table in all_tables(read_rows([write_result(tmp_path, "a", metrics)])))
+    metrics |= {"jsd": metric(0.02, 0.01, 0.03), "frechet_1a2b3c4d": metric(1.5, 1.0, 2.0)}
+    metrics["one_nna_cd"]["p_value"] = 0.0004
+    metrics["ecd_cd"]["p_value"] = 0.3
+    paths = [write_result(tmp_path, "nano", metrics), write_result(tmp_path, "scrambled", generation(0.1))]
+    text = render(*paths)
+    line = next(line for line in text.split(FURTHER)[1].splitlines() if line.startswith("| nano"))
+    assert "2.00<br>" in line and "1.500<br>" in line and "| 0.0004 | 0.30 |" in line
+    assert "Fréchet 1a2b3c4d" in text and "p of 1-NNA-CD" in text and "p of ECD-EMD" not in text
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{BEGIN}\n{END}\n")
+    main([*map(str, paths), "--out", str(tmp_path / "t"), "--readme", str(readme)])
+    assert FURTHER not in readme.read_text() and FURTHER in (tmp_path / "t.md").read_text()

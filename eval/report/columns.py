@@ -1,0 +1,81 @@
+"""What tables and figures show of results: metrics in order, with titles, scales and signs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eval.report.rows import Row
+
+ARROWS = {"lower": "↓", "higher": "↑", "towards": "→"}
+DISTANCES = {
+    "cd": "CD",
+    "emd": "EMD",
+    "emd_squared": "squared EMD",
+    "emd_approx": "approx. EMD",
+    "emd_squared_approx": "approx. squared EMD",
+    "lfd_like": "LFD-like",
+}
+# How an MMD is printed: (scale, sign, decimals).
+MMD_SCALES = {
+    "cd": (1e3, "×10³", 2),
+    "emd": (1e2, "×10²", 2),
+    "emd_squared": (1e3, "×10³", 2),
+    "emd_approx": (1e2, "×10²", 2),
+    "emd_squared_approx": (1e3, "×10³", 2),
+    "lfd_like": (1.0, "", 0),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric as a table shows it: its value times `scale`, which the header names by `sign`."""
+
+    key: str
+    title: str
+    scale: float
+    sign: str
+    decimals: int
+
+
+GENERATION = {
+    distance: (
+        Column(f"mmd_{distance}", f"MMD-{title}", *MMD_SCALES[distance]),
+        Column(f"cov_{distance}", f"COV-{title}", 1e2, "%", 1),
+        Column(f"one_nna_{distance}", f"1-NNA-{title}", 1e2, "%", 1),
+        Column(f"ecd_{distance}", f"ECD-{title}", 1.0, "", 1),
+    )
+    for distance, title in DISTANCES.items()
+}
+RECONSTRUCTION = (
+    Column("iou", "IoU", 1e2, "%", 1),
+    Column("iou_near", "IoU near surface", 1e2, "%", 1),
+    Column("f_score_0.02", "F-score at 0.02", 1e2, "%", 1),
+    Column("f_score_0.02_median", "median F-score", 1e2, "%", 1),
+    Column("normal_consistency", "normal consistency", 1e2, "%", 1),
+    Column("cd", "CD", 1e3, "×10³", 2),
+    Column("cd_l1", "CD-L1", 1e2, "×10²", 2),
+    *(Column(name, DISTANCES[name], *MMD_SCALES[name]) for name in DISTANCES if name.startswith("emd")),
+)
+JSD = Column("jsd", "JSD", 1e2, "×10², bits", 2)
+NETWORK_METRICS = {"frechet": "Fréchet", "kernel": "kernel"}
+NETWORK_NOTE = (
+    "Fréchet and kernel: distances between features of the point network of that hash; numbers of other networks "
+    "(FPD, P-FID) are on other scales. The Fréchet distance falls as sets grow, the kernel distance is 0 in the mean "
+    "for sets of one distribution."
+)
+TESTED = {"one_nna": "1-NNA", "ecd": "ECD"}
+
+
+def measured(rows: Sequence[Row]) -> list[str]:
+    """The kinds of distance that any of the rows was measured by."""
+    return [name for name, block in GENERATION.items() if any(any_has(rows, column) for column in block)]
+
+
+def any_has(rows: Sequence[Row], column: Column) -> bool:
+    """Whether a column would hold anything."""
+    return any(column.key in row.metrics for row in rows)
+
+
+def of_network(key: str) -> Column:
+    """The column of a metric such as "frechet_1a2b3c4d"."""
+    kind, network = key.split("_", 1)
+    return Column(key, f"{NETWORK_METRICS[kind]} {network}", 1.0, "", 3)
