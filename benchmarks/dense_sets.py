@@ -1,7 +1,7 @@
 """Set metrics of halves from a whole distance matrix, compiled, for simulations of many thousands of sets.
 
-The pairs of a data set are put in order once; the trees of every half are grown by going along them. The tests hold it
-against `eval.metrics`, which ask for distances instead. Ties are not looked at: draws from a density have none.
+The tests hold it against `eval.metrics`, which ask for distances instead. Ties are not looked at: draws from a density
+have none.
 """
 
 import numpy as np
@@ -19,30 +19,29 @@ class DenseSets:
     """Two sets of equal size, all distances known."""
 
     def __init__(self, union: Values, trees: int) -> None:
-        """Put the pairs in order.
+        """Grow the trees.
 
         union : (2 n, 2 n) float64, symmetric, generated shapes first
         trees : k of ECD
         """
-        self.union, self.trees, self.size = union, trees, len(union) // 2
+        self.union, self.size = union, len(union) // 2
         rows, columns = np.triu_indices(len(union), 1)
         order = np.argsort(union[rows, columns])
-        self._rows, self._columns = rows[order].astype(np.int32), columns[order].astype(np.int32)
+        self._edges = _forests(rows[order].astype(np.int32), columns[order].astype(np.int32), len(union), trees)
 
     def values(self, generated: npt.NDArray[np.int64], reference: npt.NDArray[np.int64]) -> Values:
-        """The metrics of NAMES on some shapes of both sets; zw and zd on `trees` trees, zw1 and zd1 on one."""
+        """The metrics of NAMES on some shapes of both sets; zw and zd on all trees of the whole, zw1 and zd1 on one."""
         chosen = np.zeros(2 * self.size, np.bool_)
         chosen[generated] = chosen[self.size + reference] = True
         shares = _shares(self.union, chosen, self.size)
-        scores = _scores(self._rows, self._columns, chosen, self.size, self.trees)
-        return np.concatenate([shares, scores])
+        return np.concatenate([shares, _scores(self._edges, chosen, self.size)])
 
     def distances(self, generated: npt.NDArray[np.int64]) -> Values:
         """(n,) of each reference shape to the nearest of some generated shapes."""
         return np.asarray(self.union[generated, self.size :].min(axis=0))
 
     def on_halves(self, splits: list[Split]) -> tuple[Values, Values]:
-        """What `intervals.on_halves` gives for NAMES, and `intervals.match_on_halves`."""
+        """NAMES on the halves of each split, (splits, 2, 8), and `intervals.match_on_halves`."""
         values = [[self.values(split.generated[half], split.reference[half]) for half in (0, 1)] for split in splits]
         return np.array(values), np.array([[self.distances(half) for half in split.generated] for split in splits])
 
@@ -73,22 +72,31 @@ def _shares(distances, chosen, size):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _scores(rows, columns, chosen, size, trees):  # type: ignore[no-untyped-def]
-    """zw and zd on all trees, then on the first; nan where there are not so many."""
-    nodes = chosen.sum()
-    parents = np.empty((trees, 2 * size), np.int32)
-    parents[:] = np.arange(2 * size)
-    filled = np.zeros(trees, np.int64)
-    degrees, inside = np.zeros((2, 2 * size)), np.zeros((2, 2))
+def _forests(rows, columns, size, trees):  # type: ignore[no-untyped-def]
+    """Edges of the trees, (E, 3) int64, lower node first, with the number of the tree."""
+    parents = np.empty((trees, size), np.int32)
+    parents[:] = np.arange(size)
+    edges, filled = np.empty((trees * (size - 1), 3), np.int64), 0
     for pair in range(rows.shape[0]):
         a, b = rows[pair], columns[pair]
-        if not (chosen[a] and chosen[b]) or _root(parents[-1], a) == _root(parents[-1], b):
-            continue
         tree = 0
-        while _root(parents[tree], a) == _root(parents[tree], b):
+        while tree < trees and _root(parents[tree], a) == _root(parents[tree], b):
             tree += 1
-        parents[tree, _root(parents[tree], a)] = _root(parents[tree], b)
-        filled[tree] += 1
+        if tree < trees:
+            parents[tree, _root(parents[tree], a)] = _root(parents[tree], b)
+            edges[filled, 0], edges[filled, 1], edges[filled, 2] = a, b, tree
+            filled += 1
+    return edges[:filled]
+
+
+@njit(cache=True)
+def _scores(edges, chosen, size):  # type: ignore[no-untyped-def]
+    """zw and zd on the edges between chosen shapes: of all trees, then of the first."""
+    degrees, inside = np.zeros((2, 2 * size)), np.zeros((2, 2))
+    for edge in range(edges.shape[0]):
+        a, b, tree = edges[edge, 0], edges[edge, 1], edges[edge, 2]
+        if not (chosen[a] and chosen[b]):
+            continue
         for graph in range(2 if tree == 0 else 1):
             degrees[graph, a] += 1
             degrees[graph, b] += 1
@@ -96,11 +104,8 @@ def _scores(rows, columns, chosen, size, trees):  # type: ignore[no-untyped-def]
                 inside[graph, 0] += 1
             elif a >= size:
                 inside[graph, 1] += 1
-        if filled[-1] == nodes - 1:
-            break
-    out = np.full(4, np.nan)
-    if filled[-1] == nodes - 1:
-        out[:2] = _standardised(inside[0], degrees[0], chosen, size)
+    out = np.empty(4)
+    out[:2] = _standardised(inside[0], degrees[0], chosen, size)
     out[2:] = _standardised(inside[1], degrees[1], chosen, size)
     return out
 

@@ -76,10 +76,14 @@ def gaussians(dimensions: int, shift: float = 0.0, scale: float = 1.0) -> Draw:
     return draw
 
 
-def clusters(dropped: int = 0) -> Draw:
-    """Ten flat clusters of different widths, the i-th with weight 1 / i; generated shapes lack the first `dropped`."""
+def clusters(spread: float, dropped: int = 0) -> Draw:
+    """Ten flat clusters of different widths, the i-th with weight 1 / i.
+
+    spread : of their centres, in each dimension; 0.5 lets them overlap, 2 sets them far apart
+    dropped : how many of the first the generated shapes lack
+    """
     fixed = np.random.default_rng(0)
-    centres = 2 * fixed.normal(size=(CLUSTERS, DIMENSIONS))
+    centres = spread * fixed.normal(size=(CLUSTERS, DIMENSIONS))
     widths = np.linspace(0.2, 1, CLUSTERS)[:, None] * np.linspace(1, 0.1, DIMENSIONS)
     weights = 1 / np.arange(1, CLUSTERS + 1)
 
@@ -113,11 +117,12 @@ CASES = {
     "Gaussian, 2 dimensions": Case(gaussians(2), True),
     "Gaussian, 4 dimensions": Case(gaussians(4), True),
     "Gaussian, 16 dimensions": Case(gaussians(16), True),
-    "clusters": Case(clusters(), True),
+    "clusters": Case(clusters(0.5), True),
+    "clusters far apart": Case(clusters(2.0), True),
     "procedural shapes": Case(from_pool, True, tuple(size for size in SIZES if size <= POOL_LARGEST)),
     "Gaussian, 4 dimensions, shifted": Case(gaussians(4, shift=0.75), False, (100, 200)),
     "Gaussian, 8 dimensions, too tight": Case(gaussians(8, scale=0.8), False, (100, 200)),
-    "clusters, the largest dropped": Case(clusters(dropped=1), False, (100, 200)),
+    "clusters, the largest dropped": Case(clusters(0.5, dropped=1), False, (100, 200)),
 }
 
 

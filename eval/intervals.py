@@ -19,13 +19,17 @@ samples to the other, relative to their mean, as distances shrink with more samp
 interval is taken on the logarithm. A few far references carry the standard error; by the kurtosis of the distances it
 is worth so many degrees of freedom (Satterthwaite), of which half are counted, for a sample's kurtosis falls short.
 
-zw and zd of ECD are standard scores: where both sets are of one distribution their variance is exactly 1, at any
-size, so the spread among halves, with the same k, is not scaled. S = |z|^2 with z = (zw, zd) has mean |mean of z|^2 +
-2, which is 2 for equal distributions. The interval is one for the length of the mean of z, of all lengths from which
-the observed one is no farther than 95 % of draws are (Kent and Hainsworth's symmetric range), squared, plus 2. As no
-mean of S is below 2, it may reach down to S itself where that is less, so that it always holds the value. Where sets
-differ and k is a tenth of the shapes, z spreads more with more shapes, and halves tell too little of it: S of 100
-shapes then covers about 90 % (see the simulation).
+zw and zd of ECD are standard scores of edge counts. They come from halves of the *same* graph, the edges between the
+shapes of one half: trees grown anew on a half would reach twice as far, and ask for distances that nothing else needs.
+A score varies in two ways: by how the labels fall on linked shapes, which gives exactly 1 where both sets are of one
+distribution and less where they differ, however many edges there are; and by the edges a shape brings along, in
+proportion to them, of which halves of the graph have half. So the variance of the whole is twice that of halves less
+the first part, which is at most 1 and at most that of halves.
+
+S = |z|^2 with z = (zw, zd) has mean |mean of z|^2 + 2, which is 2 for equal distributions. The interval is one for the
+length of the mean of z, of all lengths from which the observed one is no farther than 95 % of draws are (Kent and
+Hainsworth's symmetric range), squared, plus 2. As no mean of S is below 2, it may reach down to S itself where that is
+less, so that it always holds the value.
 
 How often they cover, by simulation: benchmarks/interval_coverage.py. Sets with modes so rare that a set holds one or
 two shapes of them vary in ways that halves tell badly: MMD's is then too wide or too narrow by a few points.
@@ -144,9 +148,9 @@ def matching_interval(distances: Values, halves: Values, confidence: float) -> t
 
 
 def score_interval(value: float, halves: Values, confidence: float) -> tuple[float, float]:
-    """Interval of a standard score (zw, zd of ECD), whose spread does not depend on the size.
+    """Interval of a standard score: zw, zd of ECD.
 
-    halves : (splits, 2) float64; nan where undefined
+    halves : (splits, 2) float64, on halves of the graph; nan where undefined
     returns : low, high; nan where the value or more than a tenth of the splits is undefined
     """
     half = _z(confidence) * _score_spread(halves[~np.isnan(halves).any(axis=1)], len(halves), confidence)
@@ -159,7 +163,7 @@ def squared_length_interval(
     """Interval of the mean of S = zw^2 + zd^2.
 
     value : S
-    halves : (splits, 2, 2) float64, zw and zd (last axis) on both halves; nan where undefined
+    halves : (splits, 2, 2) float64, zw and zd (last axis) on both halves of the graph; nan where undefined
     returns : low, high, 0 or more; nan where a part or more than a tenth of the splits is undefined
     Source : Kent and Hainsworth, J. Statist. Plann. Inference 1995, symmetric range
     """
@@ -176,6 +180,23 @@ def squared_length_interval(
         return value, value + 2
     low, high = _shortest(length / spread, confidence) * spread, _longest(length / spread, confidence) * spread
     return min(value, low**2 + 2), high**2 + 2
+
+
+def plain_interval(value: float, halves: Values, confidence: float, least: float) -> tuple[float, float]:
+    """Interval of JSD and of distances of features, whose variance falls like 1/n or faster.
+
+    It is scaled as if like 1/n: for two sets of one distribution, where these fall like 1/n^2, it is up to 1.4 times as
+    wide as it need be.
+
+    value : on the whole sets
+    halves : (splits, 2) float64, the same on halves
+    least : the least value there is
+    returns : low, high; nan where no split was possible
+    """
+    if len(halves) == 0:
+        return float("nan"), float("nan")
+    half = _t(confidence, len(halves)) * (_variance(halves) / 2) ** 0.5
+    return max(least, value - half), value + half
 
 
 def bootstrap_interval(
@@ -206,7 +227,8 @@ def _score_spread(halves: Values, asked: int, confidence: float) -> float:
     """Standard deviation of a score, widened for being an estimate; nan if too few splits are defined."""
     if len(halves) < max(1, DEFINED * asked):
         return float("nan")
-    return _variance(halves) ** 0.5 * _t(confidence, len(halves)) / _z(confidence)
+    variance = _variance(halves)
+    return max(variance, 2 * variance - 1) ** 0.5 * _t(confidence, len(halves)) / _z(confidence)
 
 
 def _shortest(length: float, confidence: float) -> float:

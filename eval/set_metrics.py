@@ -8,26 +8,21 @@ import numpy.typing as npt
 from eval import intervals
 from eval.distances.sets import Sets
 from eval.metrics.coverage import coverage
-from eval.metrics.ecd import Ecd, ecd_p_values, nested_ecd
+from eval.metrics.ecd import Ecd, between, ecd_p_values, edge_count, nested_ecd, nested_graphs
 from eval.metrics.mmd import mmd
 from eval.metrics.one_nna import one_nna, one_nna_p_value
+from eval.metrics.relabelling import Edges
 from eval.protocol import Protocol
 from eval.results import MetricValue
 
 Values = npt.NDArray[np.float64]
 
-SHARES = 4  # of the values on a part, before the scores
-
 
 @dataclass(frozen=True)
 class _Measured:
-    """Two sets, and what their halves gave.
-
-    drawn : (splits, 2, S) float64, see `_on_part`
-    """
+    """Two sets, and what their halves gave."""
 
     sets: Sets
-    drawn: Values
     splits: list[intervals.Split]
     protocol: Protocol
     suffix: str
@@ -38,24 +33,15 @@ def set_metrics(sets: Sets, protocol: Protocol, suffix: str) -> tuple[dict[str, 
 
     suffix : "cd" or the protocol's `emd_name`, ends the metrics' names
     """
-    ks = (protocol.ecd_k, 1)
-    scores = nested_ecd(sets, ks)
     splits = intervals.random_splits(sets.generated, sets.reference, protocol.interval_repeats // 2, protocol.seed)
-    drawn = intervals.on_halves(sets, lambda some: _on_part(some, ks), splits)
-    measured = _Measured(sets, drawn, splits, protocol, suffix)
-    metrics = _matching(measured) | _shares(measured) | _edge_counts(measured, scores, ks)
-    notes = [f"ecd_{suffix} {scores[0].note}"] if scores[0].note else []
+    measured = _Measured(sets, splits, protocol, suffix)
+    scores, whole = _edge_counts(measured)
+    metrics = _matching(measured) | _shares(measured) | scores
+    notes = [f"ecd_{suffix} {whole.note}"] if whole.note else []
     blank = [key for key, entry in metrics.items() if np.isnan(entry.low) and not np.isnan(entry.value)]
     if blank:
         notes.append(f"no interval for {', '.join(blank)}: too few shapes")
     return metrics, notes
-
-
-def _on_part(some: Sets, ks: tuple[int, ...]) -> Values:
-    """COV, 1-NNA and its halves; then zw and zd for each k."""
-    accuracy = one_nna(some)
-    scores = [z for part in nested_ecd(some, ks) for z in (part.zw, part.zd)]
-    return np.array([coverage(some), accuracy.value, accuracy.generated, accuracy.reference, *scores])
 
 
 def _matching(measured: _Measured) -> dict[str, MetricValue]:
@@ -71,6 +57,7 @@ def _matching(measured: _Measured) -> dict[str, MetricValue]:
 def _shares(measured: _Measured) -> dict[str, MetricValue]:
     """COV, 1-NNA and its halves."""
     sets, protocol, key = measured.sets, measured.protocol, f"one_nna_{measured.suffix}"
+    drawn = intervals.on_halves(sets, _shares_of, measured.splits)
     accuracy = one_nna(sets)
     test = one_nna_p_value(sets, seed=protocol.seed)
     described: tuple[tuple[str, float, str, float | None, float | None], ...] = (
@@ -81,29 +68,53 @@ def _shares(measured: _Measured) -> dict[str, MetricValue]:
     )
     metrics = {}
     for column, (name, value, direction, ideal, p_value) in enumerate(described):
-        low, high = intervals.share_interval(value, measured.drawn[..., column], sets.generated, protocol.confidence)
+        low, high = intervals.share_interval(value, drawn[..., column], sets.generated, protocol.confidence)
         metrics[name] = MetricValue(value, low, high, direction, ideal, p_value=p_value)
     return metrics
 
 
-def _edge_counts(measured: _Measured, scores: tuple[Ecd, ...], ks: tuple[int, ...]) -> dict[str, MetricValue]:
+def _shares_of(some: Sets) -> Values:
+    accuracy = one_nna(some)
+    return np.array([coverage(some), accuracy.value, accuracy.generated, accuracy.reference])
+
+
+def _edge_counts(measured: _Measured) -> tuple[dict[str, MetricValue], Ecd]:
     """ECD and its two parts, ECD an edge, and ECD of a single tree."""
-    protocol, suffix = measured.protocol, measured.suffix
-    p_values = [None if np.isnan(one) else one for one in ecd_p_values(measured.sets, ks, seed=protocol.seed)]
-    drawn = measured.drawn[..., SHARES:]
-    (whole, one), share = scores, protocol.confidence
+    sets, protocol, suffix = measured.sets, measured.protocol, measured.suffix
+    ks = (protocol.ecd_k, 1)
+    scores, graphs = nested_ecd(sets, ks), nested_graphs(sets, ks)
+    p_values = ecd_p_values(sets, ks, seed=protocol.seed)
+    drawn = [scores_on_halves(graph, sets.generated, sets.union.shape[0], measured.splits) for graph in graphs]
     metrics = {}
-    for place, (key, score) in enumerate({f"ecd_{suffix}": whole, f"ecd1_{suffix}": one}.items()):
-        halves = drawn[..., 2 * place : 2 * place + 2]
-        low, high = intervals.squared_length_interval(score.value, score.zw, score.zd, halves, share)
-        metrics[key] = MetricValue(score.value, low, high, "lower", 2.0, p_value=p_values[place])
-    for column, (key, value) in enumerate({"zw": whole.zw, "zd": whole.zd}.items()):
-        low, high = intervals.score_interval(value, drawn[..., column], share)
-        metrics[f"ecd_{suffix}_{key}"] = MetricValue(value, low, high, "towards", 0.0)
-    edges = protocol.ecd_k * measured.sets.union.shape[0]
-    low, high = metrics[f"ecd_{suffix}"].low, metrics[f"ecd_{suffix}"].high
-    metrics[f"ecd_{suffix}_per_edge"] = MetricValue(whole.per_edge, low / edges, high / edges, "lower", 2.0 / edges)
-    return metrics
+    for place, key in enumerate((f"ecd_{suffix}", f"ecd1_{suffix}")):
+        score, p_value = scores[place], p_values[place]
+        low, high = intervals.squared_length_interval(
+            score.value, score.zw, score.zd, drawn[place], protocol.confidence
+        )
+        tested = None if np.isnan(p_value) else p_value
+        metrics[key] = MetricValue(score.value, low, high, "lower", 2.0, p_value=tested)
+    whole = scores[0]
+    for column, (part, value) in enumerate({"zw": whole.zw, "zd": whole.zd}.items()):
+        low, high = intervals.score_interval(value, drawn[0][..., column], protocol.confidence)
+        metrics[f"ecd_{suffix}_{part}"] = MetricValue(value, low, high, "towards", 0.0)
+    edges = protocol.ecd_k * sets.union.shape[0]
+    low, high = metrics[f"ecd_{suffix}"].low / edges, metrics[f"ecd_{suffix}"].high / edges
+    return metrics | {f"ecd_{suffix}_per_edge": MetricValue(whole.per_edge, low, high, "lower", 2.0 / edges)}, whole
+
+
+def scores_on_halves(graph: Edges, first: int, size: int, splits: list[intervals.Split]) -> Values:
+    """zw and zd on the edges between the shapes of each half.
+
+    graph : (E, 2) int64 over `size` nodes, the first `first` of them generated shapes
+    returns : (splits, 2, 2) float64; nan where undefined
+    """
+    found = []
+    for split in splits:
+        for generated, reference in zip(split.generated, split.reference, strict=True):
+            edges = between(graph, np.concatenate([generated, first + reference]), size)
+            part = edge_count(edges, len(generated), len(reference))
+            found.append((part.zw, part.zd))
+    return np.array(found).reshape(len(splits), 2, 2)
 
 
 def _unit(suffix: str, protocol: Protocol) -> str:

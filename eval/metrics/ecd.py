@@ -70,13 +70,35 @@ def ecd(sets: Sets, k: int = 10) -> Ecd:
 def nested_ecd(sets: Sets, ks: tuple[int, ...]) -> tuple[Ecd, ...]:
     """`ecd` at several k for the price of the largest: the trees of a smaller k are the first of a larger one."""
     edges, trees = _trees(sets, ks)
-    step = sets.generated + sets.reference - 1
+    size = sets.generated + sets.reference
     return tuple(
-        edge_count(edges[: k * step], sets.generated, sets.reference, k)
+        edge_count(edges[: k * (size - 1)], sets.generated, sets.reference, k)
         if k <= trees
-        else _too_few_trees(sets, trees, k)
+        else _too_few_trees(trees, k, size)
         for k in ks
     )
+
+
+def nested_graphs(sets: Sets, ks: tuple[int, ...]) -> tuple[Edges, ...]:
+    """The graphs behind `nested_ecd`: for each k, (k (N - 1), 2) int64, or fewer where so many trees do not exist.
+
+    Raises : as `ecd`
+    """
+    edges, _ = _trees(sets, ks)
+    return tuple(edges[: k * (sets.generated + sets.reference - 1)] for k in ks)
+
+
+def between(edges: Edges, nodes: npt.NDArray[np.int64], size: int) -> Edges:
+    """The edges between some nodes of a graph, which are numbered anew in their order.
+
+    edges : (E, 2) int64 over nodes 0 to size - 1
+    nodes : (M,) int64, without repetition
+    returns : (F, 2) int64 over nodes 0 to M - 1
+    """
+    number = np.full(size, -1, np.int64)
+    number[nodes] = np.arange(len(nodes))
+    renumbered = number[edges]
+    return np.asarray(renumbered[(renumbered >= 0).all(axis=1)])
 
 
 def ecd_p_values(sets: Sets, ks: tuple[int, ...], draws: int = DRAWS, seed: int = 0) -> tuple[float, ...]:
@@ -169,8 +191,8 @@ def _trees(sets: Sets, ks: tuple[int, ...]) -> tuple[Edges, int]:
     return sets.union.spanning_trees(max(ks))
 
 
-def _too_few_trees(sets: Sets, trees: int, k: int) -> Ecd:
-    nan, size = float("nan"), sets.generated + sets.reference
+def _too_few_trees(trees: int, k: int, size: int) -> Ecd:
+    nan = float("nan")
     return Ecd(nan, nan, nan, nan, f"undefined: only {trees} of {k} disjoint spanning trees exist over {size} shapes")
 
 

@@ -15,9 +15,10 @@ from benchmarks.interval_coverage import CASES, METRICS, cell
 from eval import intervals
 from eval.distances.sets import Sets
 from eval.metrics.coverage import coverage
-from eval.metrics.ecd import nested_ecd
+from eval.metrics.ecd import between, nested_ecd, nested_graphs
 from eval.metrics.mmd import mmd
 from eval.metrics.one_nna import one_nna
+from eval.set_metrics import scores_on_halves
 
 Matrix = npt.NDArray[np.float64]
 COVERAGE = Path(__file__).parent.parent.parent / "reports" / "results" / "interval-coverage.json"
@@ -41,10 +42,9 @@ def halves_of(variance: float, splits: int) -> Matrix:
     return np.stack([deviation, -deviation], axis=1)
 
 
-def on_part(some: Sets) -> Matrix:
+def shares_of(some: Sets) -> Matrix:
     accuracy = one_nna(some)
-    scores = [z for part in nested_ecd(some, (3, 1)) for z in (part.zw, part.zd)]
-    return np.array([coverage(some), accuracy.value, accuracy.generated, accuracy.reference, *scores])
+    return np.array([coverage(some), accuracy.value, accuracy.generated, accuracy.reference])
 
 
 @pytest.mark.parametrize("size", [16, 21])
@@ -65,24 +65,44 @@ def test_dense_sets_are_the_metrics_on_each_half() -> None:
     union = union_of(0, size)
     sets, dense = sets_of(union, size), DenseSets(union, 3)
     every = np.arange(size)
-    assert dense.values(every, every) == pytest.approx(on_part(sets), abs=1e-9)
+    scores = [z for part in nested_ecd(sets, (3, 1)) for z in (part.zw, part.zd)]
+    assert dense.values(every, every) == pytest.approx([*shares_of(sets), *scores], abs=1e-9)
     assert dense.distances(every).mean() == pytest.approx(mmd(sets))
     splits = intervals.random_splits(size, size, 4, 0)
     drawn, matched = dense.on_halves(splits)
-    assert drawn == pytest.approx(intervals.on_halves(sets, on_part, splits), abs=1e-9)
+    assert (drawn[..., :4] == intervals.on_halves(sets, shares_of, splits)).all()
     assert (matched == intervals.match_on_halves(sets, splits)).all()
+    for column, graph in zip((4, 6), nested_graphs(sets, (3, 1)), strict=True):
+        on_graph = scores_on_halves(graph, size, 2 * size, splits)
+        assert drawn[..., column : column + 2] == pytest.approx(on_graph, abs=1e-9)
     assert drawn.shape == (4, 2, len(NAMES)) and matched.shape == (4, 2, size)
+
+
+def test_half_a_graph_has_the_edges_between_its_shapes() -> None:
+    edges = np.array([[0, 1], [1, 2], [2, 3], [3, 4], [0, 4]])
+    assert between(edges, np.array([0, 2, 3, 4]), 5).tolist() == [[1, 2], [2, 3], [0, 3]]
+
+
+def test_scores_of_half_graphs_vary_by_one_under_one_distribution() -> None:
+    size, found = 40, []
+    for seed in range(60):
+        sets = sets_of(union_of(seed, size), size)
+        splits = intervals.random_splits(size, size, 30, seed)
+        drawn = scores_on_halves(nested_graphs(sets, (3,))[0], size, 2 * size, splits)
+        found.append(((drawn[:, 0] - drawn[:, 1]) ** 2).mean(axis=0) / 2)
+    assert np.mean(found, axis=0) == pytest.approx((1, 1), abs=0.12)
 
 
 def test_small_sets_have_no_interval() -> None:
     sets = sets_of(union_of(0, 15), 15)
     splits = intervals.random_splits(15, 15, 5, 0)
     assert splits == []
-    drawn, matched = intervals.on_halves(sets, on_part, splits), intervals.match_on_halves(sets, splits)
+    drawn, matched = intervals.on_halves(sets, shares_of, splits), intervals.match_on_halves(sets, splits)
     assert np.isnan(intervals.share_interval(0.5, drawn[..., 0], 15, 0.95)).all()
     assert np.isnan(intervals.matching_interval(np.ones(15), matched, 0.95)).all()
-    assert np.isnan(intervals.score_interval(0.0, drawn[..., 4], 0.95)).all()
-    assert np.isnan(intervals.squared_length_interval(0.0, 0.0, 0.0, drawn[..., 4:6], 0.95)).all()
+    scores = scores_on_halves(nested_graphs(sets, (1,))[0], 15, 30, splits)
+    assert np.isnan(intervals.score_interval(0.0, scores[..., 0], 0.95)).all()
+    assert np.isnan(intervals.squared_length_interval(0.0, 0.0, 0.0, scores, 0.95)).all()
 
 
 @quick
