@@ -41,7 +41,7 @@ def frechet_extrapolated(generated: npt.ArrayLike, reference: npt.ArrayLike, see
     generated : (G, D) float; reference : (R, D) float
     seed : decides the cuts
     returns : float, lower is better, 0 in the mean for sets of one distribution, so at times below 0; to be trusted
-        where G and R are 1.5 D or more
+        where G and R are 1.5 D or more. Copies of the reference come out well below 0
     Raises : ValueError, see `frechet_distance`, and for sets of fewer than four
     Source : Chong and Forsyth, CVPR 2020, with two sizes instead of fifteen
     """
