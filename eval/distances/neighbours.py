@@ -122,15 +122,19 @@ class Neighbours:
         if not self.symmetric:
             raise ValueError("spanning trees need one set with itself; join both sets first")
         grown, low = _Forests(self.shape[0], k), 0
-        while not grown.complete:
+        while not grown.complete and low < forests.END:
             groups = forests.groups_of(grown.parents[-1])
-            counts = np.cumsum(forests.count_bits(self._state, self._values, groups, low))
-            if counts[-1] == 0:
-                break
-            # As many bins as hold a line of the length wished for, but one that is not empty.
-            bins = max(np.searchsorted(counts, LINE, side="right"), np.argmax(counts > 0) + 1)
-            low = self._grow(grown, groups, low, int(bins) << forests.SHIFT)
+            low = self._grow(grown, groups, low, self._end_of_line(groups, low))
         return grown.trees()
+
+    def _end_of_line(self, groups: npt.NDArray[np.int32], low: int) -> int:
+        """Bits up to which a line reaches that is not too long to be sorted at once, and not empty."""
+        if self.shape[0] * (self.shape[0] - 1) // 2 <= LINE:
+            return forests.END
+        counts = np.cumsum(forests.count_bits(self._state, self._values, groups, low))
+        if counts[-1] == 0:
+            return forests.END
+        return int(max(np.searchsorted(counts, LINE, side="right"), np.argmax(counts > 0) + 1)) << forests.SHIFT
 
     def _grow(self, grown: "_Forests", groups: npt.NDArray[np.int32], low: int, high: int) -> int:
         """Join what can be joined by pairs whose bits lie in [low, high). Returns `high`."""

@@ -13,6 +13,7 @@ from numba import njit, prange
 from eval.distances.kernels.known import as_float, bits_below
 
 BINS, SHIFT = 1 << 16, 15  # of the bits of a float of 0 or more: sign gone, exponent and 8 bits of the fraction
+END = BINS << SHIFT  # above all bits
 
 
 @njit(cache=True)
