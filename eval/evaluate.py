@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from argus3d.errors import UserError
+from eval.cloud_metrics import cloud_metrics
 from eval.clouds import CloudSet, thin
 from eval.distances.approxmatch import ApproxPairs
 from eval.distances.backends import chamfer_pairs, resolve
@@ -62,6 +63,37 @@ def evaluate_sets(
     returns : Result of kind "generation"
     Raises : ValueError or UserError, see `evaluate`
     """
+    _demand_comparable(generated, reference, protocol)
+    chosen = resolve(device, backend)
+    size = min(len(generated.ids), len(reference.ids))
+    notes = _failure_notes(generated, reference, size)
+    if chosen != "numba":
+        notes.append(f"Chamfer distances by {chosen} on {device}")
+    points_g = _points(thin(generated, size, protocol.seed), "generated", protocol)
+    points_r = _points(thin(reference, size, protocol.seed), "reference", protocol)
+    if protocol.normalization == "none":
+        notes += _size_notes(points_g, points_r)
+    union = np.concatenate([points_g, points_r])
+    by_chamfer = chamfer_pairs(union, kind=protocol.chamfer, device=device, backend=backend)
+    metrics, undefined = _measured(by_chamfer, points_r, protocol, "cd", cache, chosen)
+    for more, also in (
+        _measured(_emd_pairs(union, size, protocol), points_r, protocol, protocol.emd_name, cache, "numba"),
+        cloud_metrics(points_g, points_r, protocol),
+    ):
+        metrics |= more
+        undefined += also
+    return Result(
+        name=name,
+        kind="generation",
+        protocol=protocol,
+        counts={"generated": counts(generated), "reference": counts(reference)},
+        metrics=metrics,
+        data={"generated": clouds_sha256(points_g), "reference": clouds_sha256(points_r)},
+        notes=(*notes, *undefined),
+    )
+
+
+def _demand_comparable(generated: CloudSet, reference: CloudSet, protocol: Protocol) -> None:
     if generated.asked != reference.asked:
         raise UserError(
             f"{generated.name} has {generated.asked} shapes, {reference.name} has {reference.asked}, but protocol "
@@ -73,37 +105,8 @@ def evaluate_sets(
             f"{generated.name} has clouds of {generated.clouds.shape[1]} points, {reference.name} of "
             f"{reference.clouds.shape[1]}: sample both with the same number, so that neither set is the denser one"
         )
-    chosen = resolve(device, backend)
-    size = min(len(generated.ids), len(reference.ids))
-    if size < 2:
+    if min(len(generated.ids), len(reference.ids)) < 2:
         raise UserError(f"sets of one shape cannot be compared: {generated.name} and {reference.name} need two or more")
-    notes = _failure_notes(generated, reference, size)
-    if chosen != "numba":
-        notes.append(f"Chamfer distances by {chosen} on {device}")
-    points_g = _points(thin(generated, size, protocol.seed), "generated", protocol)
-    points_r = _points(thin(reference, size, protocol.seed), "reference", protocol)
-    if protocol.normalization == "none":
-        notes += _size_notes(points_g, points_r)
-    metrics: dict[str, MetricValue] = {}
-    union = np.concatenate([points_g, points_r])
-    kinds = {
-        "cd": lambda: chamfer_pairs(union, kind=protocol.chamfer, device=device, backend=backend),
-        protocol.emd_name: lambda: _emd_pairs(union, size, protocol),
-    }
-    for suffix, pairs in kinds.items():
-        by = chosen if suffix == "cd" else "numba"
-        found, undefined = _measured(pairs(), points_r, protocol, suffix, cache, by)
-        metrics |= found
-        notes += undefined
-    return Result(
-        name=name,
-        kind="generation",
-        protocol=protocol,
-        counts={"generated": counts(generated), "reference": counts(reference)},
-        metrics=metrics,
-        data={"generated": clouds_sha256(points_g), "reference": clouds_sha256(points_r)},
-        notes=tuple(notes),
-    )
 
 
 def point_positions(stored: int, wanted: int, seed: int) -> npt.NDArray[np.int64]:

@@ -14,6 +14,7 @@ from argus3d.errors import UserError
 from eval.clouds import CloudSet
 from eval.distances.emd_bounds import EmdPairs
 from eval.evaluate import evaluate, evaluate_sets
+from eval.features import load
 from eval.metrics.reconstruction import f_score, iou
 from eval.protocol import Protocol, get_protocol
 from eval.reconstruction import evaluate_reconstruction
@@ -40,7 +41,7 @@ def test_the_contract() -> None:
     names = {f"{key}_{kind}" for key in ("mmd", "cov", "one_nna", "ecd") for kind in ("cd", "emd")}
     names |= {f"ecd_{kind}_{part}" for kind in ("cd", "emd") for part in ("zw", "zd", "per_edge")}
     names |= {f"one_nna_{kind}_{half}" for kind in ("cd", "emd") for half in ("generated", "reference")}
-    names |= {"ecd1_cd", "ecd1_emd"}
+    names |= {"ecd1_cd", "ecd1_emd", "jsd", f"frechet_{load().name}", f"kernel_{load().name}"}
     assert set(result.metrics) == names
     for key, value in result.metrics.items():
         assert value.low <= value.value <= value.high, key
