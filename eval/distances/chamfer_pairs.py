@@ -71,7 +71,6 @@ class ChamferPairs:
         lower, upper = (lower + lower_back) * (1 - SLACK), (upper + upper_back) * (1 + SLACK)
         return self._copies.known(self._solve, rows, columns, lower, upper)
 
-
     def _products(self, rows: Hull, columns: Hull) -> tuple[Products, Products]:
         """Weights of each row's cloud times the field of each column's, and the field times the weights."""
         there = self._bound_a.weights[rows] @ self._bound_b.field[columns].T

@@ -6,16 +6,17 @@ is a bound, and for plain distances each single direction is one, too; so is, on
 point. Upper bound: both clouds are halved along x, y, z, x, ... down to single points, which are matched by rank.
 """
 
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
 from eval.distances.copies import Copies
-from eval.distances.emd import demand_equal_sizes, demand_gap, prepared, solve_pairs
+from eval.distances.emd import SMALL, bound_small_pairs, demand_equal_sizes, demand_gap, prepared, solve_pairs
 from eval.distances.kernels.blocks import pack
 from eval.distances.kernels.nearest import pair_sums
+from eval.distances.neighbours import Tighter
 
 Indices = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
@@ -86,6 +87,13 @@ class EmdPairs:
         unit = self._reach**2 if squared else self._reach
         lower, upper = np.maximum(lower - ROUNDING, 0.0) * unit, (upper + ROUNDING) * unit / (1 - gap)
         return self._copies.known(self._solve, rows, columns, lower, upper)
+
+    @property
+    def tighter(self) -> Tighter | None:
+        """Closer lower bounds, of small clouds; larger ones are not known to have any at a fair price."""
+        if self._clouds[0].shape[1] > SMALL:
+            return None
+        return partial(bound_small_pairs, *self._clouds, squared=self._solver[0])
 
     def _may_be_nearest(self, rows: Indices, columns: Indices, lower: Values, upper: Values) -> npt.NDArray[np.bool_]:
         """Pairs whose lower bound is below every upper bound in the list of one of their shapes."""

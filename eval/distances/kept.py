@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from argus3d.data.files import beside
-from eval.distances.neighbours import Indices, Neighbours, Pairs, Values
+from eval.distances.neighbours import Indices, Neighbours, Pairs, Tighter, Values, tighter_of
 
 
 class Kept:
@@ -35,6 +35,11 @@ class Kept:
         inside, known = inside[~np.isnan(known)], known[~np.isnan(known)]
         lower[inside] = upper[inside] = known
         return lower, upper
+
+    @property
+    def tighter(self) -> Tighter | None:
+        """That of the pairs."""
+        return tighter_of(self._pairs)
 
     def save(self, union: Neighbours) -> None:
         """Write what is known by now, unless the file says so already."""

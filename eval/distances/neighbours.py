@@ -6,7 +6,7 @@ already; what was solved once is remembered and serves every later question. Mem
 (1.6 GB for a union of 20,000) and 8 a solved one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Protocol
@@ -24,8 +24,14 @@ BATCH = 64  # of them solved at once
 SIDE = 1 << 10  # of the squares of pairs handed to `bounds` and `exact` at once; bounds the lists of indices
 
 
+Tighter = Callable[[Indices, Indices], Values]
+
+
 class Pairs(Protocol):
     """Distances between the shapes of two sets, or of one set with itself, that cost something.
+
+    Pairs may have an attribute `tighter` between the two methods: of rows and columns a lower bound (K,) float64,
+    closer than that of `bounds` and cheaper than `exact`, asked once for each pair whose first bound leaves a doubt.
 
     shape : (rows, columns), generated shapes in rows
     symmetric : rows and columns are the same set; a shape is never its own neighbour
@@ -54,6 +60,11 @@ class Pairs(Protocol):
         ...
 
 
+def tighter_of(pairs: Pairs) -> Tighter | None:
+    """What pairs have between bounds and exact distances, None for nothing."""
+    return getattr(pairs, "tighter", None)
+
+
 @dataclass(frozen=True)
 class Part:
     """Some rows and some columns of other pairs; of a `Neighbours`, so that all parts share what was solved.
@@ -79,6 +90,11 @@ class Part:
     def bounds(self, rows: Indices, columns: Indices) -> tuple[Values, Values]:
         return self.pairs.bounds(self.rows[rows], self.columns[columns])
 
+    @property
+    def tighter(self) -> Tighter | None:
+        whole = tighter_of(self.pairs)
+        return None if whole is None else lambda rows, columns: whole(self.rows[rows], self.columns[columns])
+
 
 class Neighbours:
     """Answers about all distances between two sets, or within one, from as few of them as it can. Itself `Pairs`."""
@@ -89,6 +105,7 @@ class Neighbours:
         self.symmetric = pairs.symmetric
         self.solved = 0  # pairs asked of `pairs.exact`; not those whose bounds are equal
         self._state = np.zeros(self.shape, np.int32)  # see kernels/known.py
+        self._tighten = tighter_of(pairs)
         self._stored = 0
         self._values = np.empty(1024)
         self._take_bounds()
@@ -150,10 +167,10 @@ class Neighbours:
             )  # fmt: skip
             if not count:
                 return high
-            self._solve(asked[:count, 0], asked[:count, 1])
+            self._advance(asked[:count, 0], asked[:count, 1])
             if waiting + count > len(heap):
                 heap = np.concatenate([heap, np.empty((waiting + count, 3))])
-            waiting = forests.push_solved(self._state, self._values, asked, count, high, heap, waiting)
+            waiting = forests.push_back(self._state, self._values, asked, count, high, heap, waiting)
 
     def matrix(self) -> Values:
         """All distances, every pair solved.
@@ -190,13 +207,21 @@ class Neighbours:
         lower[~open_] = self._values[~state[~open_]]
         return lower, np.where(open_, np.inf, lower)
 
+    @property
+    def tighter(self) -> Tighter | None:
+        """Lower bounds as close as they get without solving, which are remembered."""
+        return None if self._tighten is None else self._closest_bounds
+
+    def _closest_bounds(self, rows: Indices, columns: Indices) -> Values:
+        fresh = known.is_fresh(self._state[rows, columns])
+        if fresh.any():
+            self._advance(rows[fresh], columns[fresh])
+        return self.bounds(rows, columns)[0]
+
     def _take_bounds(self) -> None:
         for rows, columns in self._all_pairs():
             lower, upper = self._pairs.bounds(rows, columns)
-            bits = _rounded_down(lower).view(np.int32)
-            self._state[rows, columns] = bits
-            if self.symmetric:
-                self._state[columns, rows] = bits
+            self._set(rows, columns, known.fresh(_rounded_down(lower)))
             exact = lower == upper
             self._store(rows[exact], columns[exact], lower[exact])
 
@@ -213,13 +238,34 @@ class Neighbours:
             if len(rows):
                 yield rows, columns
 
+    def _advance(self, rows: Indices, columns: Indices) -> None:
+        """Take pairs that are not solved a step on: to a closer bound where there is one, else solve them."""
+        rows, columns = self._each_once(rows, columns)
+        if self._tighten is not None:
+            before = self._state[rows, columns]
+            fresh = known.is_fresh(before)
+            bits = known.tightened(_rounded_down(self._tighten(rows[fresh], columns[fresh])), before[fresh])
+            self._set(rows[fresh], columns[fresh], bits)
+            fresh[fresh] = bits > 0  # a bound of 0 says nothing
+            rows, columns = rows[~fresh], columns[~fresh]
+        self._solve(rows, columns)
+
     def _solve(self, rows: Indices, columns: Indices) -> None:
         """Solve pairs that are not solved; repetitions and, if symmetric, both orders of a pair count once."""
+        rows, columns = self._each_once(rows, columns)
+        self._store(rows, columns, self._pairs.exact(rows, columns))
+        self.solved += len(rows)
+
+    def _each_once(self, rows: Indices, columns: Indices) -> tuple[Indices, Indices]:
         if self.symmetric:
             rows, columns = np.minimum(rows, columns), np.maximum(rows, columns)
         rows, columns = np.divmod(np.unique(rows * self.shape[1] + columns), self.shape[1])
-        self._store(rows, columns, self._pairs.exact(rows, columns))
-        self.solved += len(rows)
+        return rows, columns
+
+    def _set(self, rows: Indices, columns: Indices, state: npt.NDArray[np.int32]) -> None:
+        self._state[rows, columns] = state
+        if self.symmetric:
+            self._state[columns, rows] = state
 
     def _store(self, rows: Indices, columns: Indices, values: Values) -> None:
         total = self._stored + len(rows)
@@ -227,9 +273,7 @@ class Neighbours:
             self._values = np.concatenate([self._values, np.empty(total)])
         places = np.arange(self._stored, total)
         self._values[places] = values
-        self._state[rows, columns] = ~places
-        if self.symmetric:
-            self._state[columns, rows] = ~places
+        self._set(rows, columns, (~places).astype(np.int32))
         self._stored = total
 
     def _search(self, k: int, columns: bool) -> tuple[Indices, Values]:
@@ -246,7 +290,7 @@ class Neighbours:
             if len(open_) == 0:
                 return index, value
             pair = (asked[open_], open_) if columns else (open_, asked[open_])
-            self._solve(*pair)
+            self._advance(*pair)
 
 
 class _Forests:

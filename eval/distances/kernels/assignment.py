@@ -58,6 +58,21 @@ def match_pairs(x, y, squared, offsets):  # type: ignore[no-untyped-def]
     return values
 
 
+@njit(parallel=True, cache=True, nogil=True)
+def bound_pairs(x, y, squared, offsets):  # type: ignore[no-untyped-def]
+    """What the prices that `match_pairs` begins with prove, for a quarter of its time.
+
+    x, y, squared, offsets : see `certify_pairs`
+    returns : (K,) float64, lower bounds of its values
+    """
+    lower = np.empty(x.shape[0])
+    for k in prange(x.shape[0]):
+        prices = _balancing_prices(x[k], y[k], squared)
+        best, _ = _best_values(x[k], y[k], squared, prices)
+        lower[k] = offsets[k] + max(best.mean() - prices.mean() - ROUNDING, 0.0)
+    return lower
+
+
 @njit(cache=True, nogil=True)
 def _certify(x, y, squared, gap, offset, prices, column_of):  # type: ignore[no-untyped-def]
     best, nearest = _best_values(x, y, squared, prices)

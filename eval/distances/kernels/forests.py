@@ -79,7 +79,7 @@ def grow(state, values, value, row, column, place, heap, waiting, parents, edges
 
     value, row, column : the line, in order; taken rows are set to -1
     place : where it goes on
-    heap, waiting : (W, 3) float64 and how many of its rows, pairs solved since, as (value, row, column)
+    heap, waiting : (W, 3) float64 and how many of its rows, pairs asked before, as (value, row, column)
     parents, edges, filled : (k, N) int32, (k, N - 1, 2) int64, (k,) int64, the forests
     asked : (B, 2) int64, filled with the pairs to solve, the next in the line that might join something
     returns : place, waiting, how many are asked
@@ -91,6 +91,9 @@ def grow(state, values, value, row, column, place, heap, waiting, parents, edges
         first = place < row.shape[0]
         if waiting and (not first or _before(heap[0], value[place], row[place], column[place])):
             i, j = np.int64(heap[0, 1]), np.int64(heap[0, 2])
+            if state[i, j] >= 0 and not _connected(parents[-1], i, j):
+                waiting, count = _waiting_open(state, heap, waiting, parents[-1], asked)
+                return place, waiting, count
             waiting = _pop(heap, waiting)
             _join(parents, edges, filled, i, j)
             continue
@@ -106,7 +109,7 @@ def grow(state, values, value, row, column, place, heap, waiting, parents, edges
 
 @njit(cache=True)
 def push(heap, waiting, value, row, column):  # type: ignore[no-untyped-def]
-    """Put a solved pair back into the line; the heap must have room. Returns how many wait."""
+    """Put a pair back into the line; the heap must have room. Returns how many wait."""
     place = waiting
     while place and _before_entry(value, row, column, heap[(place - 1) // 2]):
         heap[place] = heap[(place - 1) // 2]
@@ -116,14 +119,31 @@ def push(heap, waiting, value, row, column):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def push_solved(state, values, asked, count, high, heap, waiting):  # type: ignore[no-untyped-def]
-    """Put asked pairs back, now solved, unless their place is at `high` bits or beyond: a later line has them."""
+def push_back(state, values, asked, count, high, heap, waiting):  # type: ignore[no-untyped-def]
+    """Put asked pairs back, now solved or of a closer bound, unless that is at `high` bits or beyond: a later line has
+    them."""
     for index in range(count):
         i, j = asked[index, 0], asked[index, 1]
-        value = values[~state[i, j]]
-        if bits_below(value) < high:
+        if _bits(state[i, j], values) < high:
+            bits = state[i, j]
+            value = np.float64(as_float(bits)) if bits >= 0 else values[~bits]
             waiting = push(heap, waiting, value, i, j)
     return waiting
+
+
+@njit(cache=True)
+def _waiting_open(state, heap, waiting, parents, asked):  # type: ignore[no-untyped-def]
+    """Take the pairs out of the heap that come first in it, are not solved, and might join something."""
+    count = 0
+    while waiting and count < asked.shape[0]:
+        i, j = np.int64(heap[0, 1]), np.int64(heap[0, 2])
+        if not _connected(parents, i, j):
+            if state[i, j] < 0:
+                break
+            asked[count, 0], asked[count, 1] = i, j
+            count += 1
+        waiting = _pop(heap, waiting)
+    return waiting, count
 
 
 @njit(cache=True)

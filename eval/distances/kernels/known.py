@@ -1,13 +1,36 @@
 """What is known of each pair, in four bytes, and the searches over it.
 
 `state` (rows, columns) int32 holds for a pair not solved the bits of its lower bound (float32, 0 or more, so ordered as
-their bits are), and for a solved one the complement of its place in `values` (float64), which is below zero.
+their bits are), and for a solved one the complement of its place in `values` (float64), which is below zero. The last
+bit of a bound tells whether it is the first one, which is cheap for all pairs (0), or a closer one (1).
 """
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit, prange
 
 ANY = np.int32(0x7FFFFFFF)  # above the bits of every float
+
+State = npt.NDArray[np.int32]
+
+
+def fresh(lower: npt.NDArray[np.float32]) -> State:
+    """State of pairs by their first bounds."""
+    return lower.view(np.int32) & np.int32(~1)
+
+
+def is_fresh(state: State) -> npt.NDArray[np.bool_]:
+    """Which pairs have their first bound only."""
+    return (state >= 0) & (state & 1 == 0)
+
+
+def tightened(lower: npt.NDArray[np.float32], before: State) -> State:
+    """State of pairs by closer bounds; 0 for a bound of nothing, for which no bit is left to mark it.
+
+    before : their states with first bounds, which may turn out to be the better ones
+    """
+    bits = np.maximum(lower.view(np.int32), before)
+    return np.where(bits > 1, (bits - 1) | 1, 0).astype(np.int32)
 
 
 @njit(parallel=True, cache=True)
