@@ -62,6 +62,9 @@ def test_bounds_hold_the_optimum(
     exact = pairs.exact(rows, columns)
     assert (lower <= best).all() and (best <= upper).all()
     assert (lower <= exact).all() and (exact <= upper).all()
+    assert pairs.tighter is not None
+    closer = pairs.tighter(rows, columns)
+    assert (closer <= exact).all() and (closer >= 0).all()
     alone = pairs.bounds(rows[:1], columns[:1])
     assert alone[0][0] <= exact[0] <= alone[1][0]
 
@@ -74,6 +77,18 @@ def test_exact_is_the_distance_itself() -> None:
     assert coarse.exact(rows, columns).tolist() == [
         emd_squared(a[i], b[j], gap=1e-2).value for i, j in zip(rows, columns, strict=True)
     ]
+
+
+def test_closer_bounds_are_close_and_symmetric_and_for_small_clouds() -> None:
+    a = clouds("random", 0, 12, 200)
+    pairs = EmdPairs(a)
+    rows, columns = np.triu_indices(12, 1)
+    assert pairs.tighter is not None
+    closer, first = pairs.tighter(rows, columns), pairs.bounds(rows, columns)[0]
+    assert (closer == pairs.tighter(columns, rows)).all()
+    exact = pairs.exact(rows, columns)
+    assert np.median(closer / exact) > 0.9 and np.median(closer / exact) > np.median(first / exact) + 0.1
+    assert EmdPairs(clouds("random", 0, 2, 500)).tighter is None
 
 
 def test_a_set_with_itself_is_symmetric() -> None:

@@ -41,6 +41,18 @@ class Table:
         return exact * share, exact / share
 
 
+@dataclass
+class Doubtful(Table):
+    """The same, with closer bounds between the first ones and the distances; some are worse, some nothing."""
+
+    closer: list[tuple[int, int]] = field(default_factory=list)
+
+    def tighter(self, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> Matrix:
+        self.closer += list(zip(rows.tolist(), columns.tolist(), strict=True))
+        share = np.random.default_rng(1).choice([0.0, 0.5, 0.9, 1.0], self.full.shape)[rows, columns]
+        return np.asarray(self.full[rows, columns] * share)
+
+
 def table(seed: int, rows: int, columns: int, cells: int, looseness: float) -> Table:
     """Few cells: many ties and copies; columns 0: one set with itself."""
     rng = np.random.default_rng(seed)
@@ -173,6 +185,37 @@ def test_too_many_neighbours_are_refused(k: int) -> None:
         Neighbours(table(0, 5, 0, 3, 0.1)).k_nearest(k)
     with pytest.raises(ValueError, match="axis"):
         Neighbours(table(0, 5, 0, 3, 0.1)).nearest(2)
+
+
+@quick
+@given(tables, st.integers(1, 3), st.permutations(["nearest", "trees", "matrix"]))
+def test_closer_bounds_change_no_answer(pairs: Table, k: int, questions: list[str]) -> None:
+    doubtful = Doubtful(pairs.full, pairs.symmetric, pairs.looseness)
+    neighbours, full = Neighbours(doubtful), filled(pairs)
+    for question in questions:
+        if question == "nearest":
+            assert (neighbours.nearest()[0] == full.argmin(axis=1)).all()
+        elif question == "matrix":
+            assert (neighbours.matrix() == pairs.full).all()
+        elif pairs.symmetric:
+            assert split(*neighbours.spanning_trees(k)) == spanning_trees(pairs.full, k)
+    for once in (doubtful.closer, doubtful.asked):
+        unordered = {tuple(sorted(pair)) for pair in once} if pairs.symmetric else set(once)
+        assert len(unordered) == len(once), "no pair is asked for twice"
+
+
+def test_closer_bounds_spare_solving_and_reach_parts() -> None:
+    points = np.random.default_rng(0).normal(size=(120, 3))
+    full = cdist(points, points)
+    plain, doubtful = Table(full, True, 0.5), Doubtful(full, True, 0.5)
+    doubtful.tighter = lambda rows, columns: full[rows, columns] * 0.99  # type: ignore[method-assign]
+    union = Neighbours(doubtful)
+    part = np.arange(60)
+    found = Neighbours(Part(union, part, part)).nearest()[0]
+    assert (found == (full + np.diag([np.inf] * 120))[:60, :60].argmin(axis=1)).all()
+    alone = Neighbours(Part(Neighbours(plain), part, part))
+    alone.nearest()
+    assert len(doubtful.asked) < len(plain.asked) / 3
 
 
 @pytest.mark.parametrize("columns", [0, 5])
