@@ -16,6 +16,7 @@ Argus-3D tables; its evaluation was never released, and `unknowns` says what had
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -34,7 +35,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "interval": ("splits_in_halves",),
 }
 # Fields that came after results were published: at these values they are left out, so that hashes stay what they were.
-ADDED: dict[str, Any] = {"unknowns": ()}
+ADDED: dict[str, Any] = {"unknowns": (), "covt_cd": None, "covt_emd": None}
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Protocol:
     interval_repeats : halves drawn, two a split
     confidence : of the intervals, in (0, 1)
     seed : decides the sampled points, the splits, everything
+    covt_cd, covt_emd : largest distance that CovT counts as a match, in the unit of the distance; None leaves CovT out
     unknowns : choices made here for want of a source, one phrase each, where the protocol stands for somebody else's
     """
 
@@ -75,6 +77,8 @@ class Protocol:
     interval_repeats: int = 200
     confidence: float = 0.95
     seed: int = 0
+    covt_cd: float | None = None
+    covt_emd: float | None = None
     unknowns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -94,6 +98,10 @@ class Protocol:
             raise ValueError(f"protocol {self.name}: emd_points {self.emd_points} is more than points {self.points}")
         if not 0 < self.confidence < 1:
             raise ValueError(f"protocol {self.name}: confidence must lie between 0 and 1, got {self.confidence!r}")
+        for field in ("covt_cd", "covt_emd"):
+            value = getattr(self, field)
+            if value is not None and (type(value) not in (int, float) or not 0 < value < math.inf):
+                raise ValueError(f"protocol {self.name}: {field} must be a distance above 0 or left out: {value!r}")
         if not isinstance(self.unknowns, tuple) or not all(isinstance(entry, str) for entry in self.unknowns):
             raise ValueError(f"protocol {self.name}: unknowns must be a list of phrases, got {self.unknowns!r}")
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from eval import intervals
 from eval.distances.sets import Sets
 from eval.metrics.coverage import coverage
+from eval.metrics.covt import covt
 from eval.metrics.ecd import Ecd, between, ecd_p_values, edge_count, nested_ecd, nested_graphs
 from eval.metrics.mmd import mmd
 from eval.metrics.one_nna import one_nna, one_nna_p_value
@@ -55,17 +56,20 @@ def _matching(measured: _Measured) -> dict[str, MetricValue]:
 
 
 def _shares(measured: _Measured) -> dict[str, MetricValue]:
-    """COV, 1-NNA and its halves."""
+    """COV, 1-NNA and its halves, and CovT where the protocol has a threshold."""
     sets, protocol, key = measured.sets, measured.protocol, f"one_nna_{measured.suffix}"
-    drawn = intervals.on_halves(sets, _shares_of, measured.splits)
+    threshold = {"cd": protocol.covt_cd, protocol.emd_name: protocol.covt_emd}.get(measured.suffix)
+    drawn = intervals.on_halves(sets, lambda some: _shares_of(some, threshold), measured.splits)
     accuracy = one_nna(sets)
     test = one_nna_p_value(sets, seed=protocol.seed)
-    described: tuple[tuple[str, float, str, float | None, float | None], ...] = (
+    described: list[tuple[str, float, str, float | None, float | None]] = [
         (f"cov_{measured.suffix}", coverage(sets), "higher", None, None),
         (key, accuracy.value, "towards", 0.5, test),
         (f"{key}_generated", accuracy.generated, "towards", 0.5, None),
         (f"{key}_reference", accuracy.reference, "towards", 0.5, None),
-    )
+    ]
+    if threshold is not None:
+        described.append((f"covt_{measured.suffix}", covt(sets, threshold), "higher", None, None))
     metrics = {}
     for column, (name, value, direction, ideal, p_value) in enumerate(described):
         low, high = intervals.share_interval(value, drawn[..., column], sets.generated, protocol.confidence)
@@ -73,9 +77,10 @@ def _shares(measured: _Measured) -> dict[str, MetricValue]:
     return metrics
 
 
-def _shares_of(some: Sets) -> Values:
+def _shares_of(some: Sets, threshold: float | None) -> Values:
     accuracy = one_nna(some)
-    return np.array([coverage(some), accuracy.value, accuracy.generated, accuracy.reference])
+    near = [] if threshold is None else [covt(some, threshold)]
+    return np.array([coverage(some), accuracy.value, accuracy.generated, accuracy.reference, *near])
 
 
 def _edge_counts(measured: _Measured) -> tuple[dict[str, MetricValue], Ecd]:

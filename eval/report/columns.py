@@ -40,6 +40,7 @@ GENERATION = {
     distance: (
         Column(f"mmd_{distance}", f"MMD-{title}", *MMD_SCALES[distance]),
         Column(f"cov_{distance}", f"COV-{title}", 1e2, "%", 1),
+        Column(f"covt_{distance}", f"CovT-{title}", 1e2, "%", 1),
         Column(f"one_nna_{distance}", f"1-NNA-{title}", 1e2, "%", 1),
         Column(f"ecd_{distance}", f"ECD-{title}", 1.0, "", 1),
     )

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from eval.report.columns import ARROWS, GENERATION, Column, measured
+from eval.report.columns import ARROWS, GENERATION, Column, any_has, measured
 from eval.report.output import write_whole
 from eval.report.rows import CEILING, FLOOR, Row, Value, read_rows
 
@@ -59,7 +59,9 @@ def metrics_figure(rows: Sequence[Row], suffix: str = ".png") -> bytes:
     drawn = [row for row in rows if row.kind == "generation"]
     if not drawn:
         raise ValueError("no result of kind generation among the rows; there is nothing to draw")
-    lines = [GENERATION[name] for name in measured(drawn)]
+    blocks = [GENERATION[name] for name in measured(drawn)]
+    shown = [place for place in range(len(blocks[0])) if any(any_has(drawn, block[place]) for block in blocks)]
+    lines = [[block[place] for place in shown] for block in blocks]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(11, len(lines) * (0.75 + 0.24 * len(drawn))), layout="constrained")
         FigureCanvasAgg(figure)

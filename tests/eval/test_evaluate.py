@@ -49,6 +49,17 @@ def test_the_contract() -> None:
     assert result.protocol == SMOKE and result.kind == "generation"
 
 
+def test_covt_is_measured_where_the_protocol_has_a_threshold() -> None:
+    plain = evaluate(shapes(0), shapes(1), SMOKE).metrics
+    near = dataclasses.replace(SMOKE, covt_cd=plain["mmd_cd"].value, covt_emd=1e9)
+    found = evaluate(shapes(0), shapes(1), near).metrics
+    assert {key: entry for key, entry in found.items() if not key.startswith("covt")} == plain
+    assert 0 < found["covt_cd"].value < plain["cov_cd"].value and found["covt_cd"].direction == "higher"
+    assert found["covt_cd"].low <= found["covt_cd"].value <= found["covt_cd"].high
+    far, all_of_them = found["covt_emd"], plain["cov_emd"]
+    assert (far.value, far.low, far.high) == (all_of_them.value, all_of_them.low, all_of_them.high)
+
+
 def test_a_protocol_by_name_and_the_seed_decides() -> None:
     a, b = shapes(0, 6, 256), shapes(1, 6, 256)
     assert evaluate(a, b, "smoke").to_json() == evaluate(a, b, get_protocol("smoke")).to_json()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +120,13 @@ def test_files_that_are_no_protocol(tmp_path: Path) -> None:
         get_protocol(str(tmp_path / "b.json"))
     with pytest.raises(ValueError, match="needs a name"):
         Protocol.from_json({"points": 512})
+
+
+def test_a_threshold_of_covt_is_part_of_the_hash_only_where_there_is_one() -> None:
+    plain = PRESETS["argus3d-v1"]
+    near = dataclasses.replace(plain, covt_cd=0.01)
+    assert near.hash != plain.hash and "covt_cd" not in plain.to_json() and near.to_json()["covt_cd"] == 0.01
+    assert Protocol.from_json(near.to_json()) == near
+    for wrong in (0, -1.0, math.inf, "near", True):
+        with pytest.raises(ValueError, match="covt_emd must be a distance above 0"):
+            dataclasses.replace(plain, covt_emd=wrong)
