@@ -166,8 +166,11 @@ train: $(ROOT)/household/manifest.json $(ROOT)/procedural/manifest.json | $(ENV)
 # --- checks ----------------------------------------------------------------------------------------------------------
 
 # Not among them: gpu.sh, which needs a GPU, and import_memory.py, which needs 30 GB of disk.
-bench: | $(ENV) ## measure speeds on this machine into reports/results/bench-*.json and README's cost table
+bench: $(PREPARED) | $(ENV) ## measure speeds on this machine into reports/results/bench-*.json and README's cost table
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[bench]"
 	for name in sampling meshing; do $(BIN)/python -m benchmarks.$$name --out reports/results/bench-$$name.json; done
+	$(BIN)/python -m benchmarks.metrics --data-root $(ROOT) --out reports/results/bench-metrics.json
+	$(BIN)/python -m benchmarks.cost_figure reports/figures/bench-metrics.png
 	$(BIN)/python -m benchmarks.cost_table README.md
 
 test: | $(ENV) ## run the tests

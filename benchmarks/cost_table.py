@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parents[1] / "reports" / "results"
+COVERED = {"mmd": "MMD", "cov": "COV", "one_nna": "1-NNA", "ecd": "ECD, k = 10", "ecd1": "ECD, k = 1"}
 
 
 def cost_table(results: Path = RESULTS) -> str:
@@ -65,7 +66,7 @@ def _gpu(results: Path) -> list[str]:
         for row in report["targets"]
     ]
     device = report["conditions"]["device"]
-    return [f"On one {device}, the released sizes with random weights in bfloat16:", "",
+    return [f"On one {device}: the released sizes with random weights in bfloat16, and distances:", "",
             "| what | measured | asked |", "| --- | --- | --- |", *rows]  # fmt: skip
 
 
@@ -74,6 +75,7 @@ def metrics_table(results: Path = RESULTS) -> str:
     report = _read(results / "bench-metrics.json")
     parts = [report[part] for part in ("all_pairs", "set_metrics", "one_emd", "one_nna_emd")]
     rows = [row for part in parts for row in _peer_rows(part)]
+    rows += _large_row(report["large"]) if "large" in report else []
     machine = parts[0]["conditions"]
     return "\n".join([
         f"Measured on {machine['cores']} cores ({machine['device']}), no GPU, ours and theirs in turn, same answers",
@@ -81,6 +83,33 @@ def metrics_table(results: Path = RESULTS) -> str:
         "since all of it takes hours.",
         "", "| what | ours | beside | theirs | times as fast | asked |", "| --- | --- | --- | --- | --- | --- |", *rows,
     ])  # fmt: skip
+
+
+def coverage_table(results: Path = RESULTS) -> str:
+    """Markdown of how often intervals of two sets of one distribution hold the metric's mean, by simulation."""
+    cells = [cell for cell in _read(results / "interval-coverage.json")["cells"] if cell["same"]]
+    sizes = sorted({cell["size"] for cell in cells})
+    rows = []
+    for key, title in COVERED.items():
+        found = {size: [c["metrics"][key]["covered_percent"] for c in cells if c["size"] == size] for size in sizes}
+        rows.append([title, *(f"{min(shares):.1f} – {max(shares):.1f}" for shares in found.values())])
+    worlds = len({cell["distribution"] for cell in cells})
+    return "\n".join([
+        f"How often 95 % intervals hold the mean, in %, least and most of {worlds} distributions",
+        "(`python -m benchmarks.interval_coverage`, up to 1,000 pairs of sets each, so -+ 0.7 to 1.2):",
+        "", f"| | {' | '.join(f'n = {size}' for size in sizes)} |", "| --- |" + " --- |" * len(sizes),
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ])  # fmt: skip
+
+
+def _large_row(part: dict[str, Any]) -> list[str]:
+    """The largest sets, which have no peer."""
+    memory = part["peak_gigabytes_of_the_process"]
+    sources = " and ".join(f"{count:,} {name}" for name, count in part["sources"].items() if count)
+    return [
+        f"| {part['what']}, of {sources} shapes | {_seconds(part['seconds'])}, {memory['value']:g} GB of memory "
+        f"| | | | at most {memory['at_most']} GB |"
+    ]
 
 
 def _peer_rows(part: dict[str, Any]) -> list[str]:
@@ -122,7 +151,8 @@ def main(words: list[str]) -> int:
     """Write the tables into the file named."""
     path = Path(words[0])
     text = replaced(path.read_text(), cost_table())
-    path.write_text(replaced(text, metrics_table(), "metrics-cost"))
+    text = replaced(text, metrics_table(), "metrics-cost")
+    path.write_text(replaced(text, coverage_table(), "coverage"))
     return 0
 
 

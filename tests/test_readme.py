@@ -52,6 +52,8 @@ def test_sampling_as_in_the_readme_then_scoring_it(tmp_path: Path, monkeypatch: 
 
 def test_the_cost_table_is_that_of_the_measurements() -> None:
     assert cost_table.replaced(README, cost_table.cost_table()) == README
+    assert cost_table.replaced(README, cost_table.metrics_table(), "metrics-cost") == README
+    assert cost_table.replaced(README, cost_table.coverage_table(), "coverage") == README
 
 
 def test_a_gpu_that_was_measured_gets_its_table(tmp_path: Path) -> None:

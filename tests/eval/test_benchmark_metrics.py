@@ -25,6 +25,7 @@ TINY = metrics.Sizes(
     emd_clouds=3,
     emd_pairs=1,
     counts=(24,),
+    large=26,
     points=(64, 512),
     points_clouds=2,
     points_emds=1,
