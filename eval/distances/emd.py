@@ -10,6 +10,7 @@ from eval.distances.kernels.auction import LAST_STEP, auction_pairs, in_order
 
 Clouds = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
+SMALLEST = 1e-300  # extent; below it differences lose their digits
 LARGEST = 1e100  # beyond it, squares would come near the largest float64
 EXACT_STEP = 1e-4  # of the extent, where an exact answer is asked for: paths are cheaper than an auction's last scales
 SMALL = 400  # points; up to here the best matching is had for less than an auction
@@ -198,8 +199,11 @@ def _normalised(a: Clouds, b: Clouds, squared: bool) -> tuple[Clouds, Clouds, Cl
         middle, other = x.mean(axis=2, keepdims=True), y.mean(axis=2, keepdims=True)
         x, y, shift = x - middle, y - other, middle - other
     low, high = np.minimum(x.min(axis=2), y.min(axis=2)), np.maximum(x.max(axis=2), y.max(axis=2))
-    # Clouds of one place each differ by their centroids alone, which are then the unit.
-    scales = np.maximum((high - low).max(axis=1), 0 if not squared else 1e-8 * np.abs(shift[:, :, 0]).max(axis=1))
+    # Clouds of one place each differ by their centroids alone, which are then the unit; denormal ones have none.
+    scales = (high - low).max(axis=1)
+    if squared:
+        scales = np.maximum(scales, 1e-8 * np.abs(shift[:, :, 0]).max(axis=1))
+    scales = np.maximum(scales, SMALLEST)
     units = scales[:, None, None]
     offsets = ((shift / units) ** 2).sum(axis=(1, 2))
     return np.ascontiguousarray(x / units), np.ascontiguousarray(y / units), scales, offsets

@@ -6,7 +6,7 @@ from importlib import import_module
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
@@ -145,6 +145,7 @@ def test_rigid_motion_and_scale(power: int, solve: Solver, seed: int, points: in
 
 @quick
 @given(seeds, st.integers(1, 80), st.floats(-10, 10))
+@example(0, 1, 5e-324)
 def test_squared_splits_off_the_centroids(seed: int, points: int, shift: float) -> None:
     a, b = cloud(seed, points).astype(float), cloud(seed + 1, points).astype(float)
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)

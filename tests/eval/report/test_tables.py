@@ -196,8 +196,10 @@ def test_readme_without_its_marks_is_refused(readme: str) -> None:
 
 
 def test_readme_shows_the_generated_table() -> None:
-    readme, table = (ROOT / name for name in ("README.md", "reports/tables/household.md"))
-    assert with_tables(readme.read_text(), table.read_text()) == readme.read_text(), "run make reproduce-tables"
+    readme, whole = ((ROOT / name).read_text() for name in ("README.md", "reports/tables/household.md"))
+    first, rest = whole.split(f"**{FURTHER}**")
+    table = first + rest[rest.index("**Reconstructed") :]
+    assert with_tables(readme, table) == readme, "run make reproduce-tables"
 
 
 def test_every_kind_of_distance_is_named_for_what_it_is(tmp_path: Path) -> None:
