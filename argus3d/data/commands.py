@@ -7,13 +7,14 @@ from collections import Counter
 from pathlib import Path
 
 from argus3d.data.catalogue import Catalogue
+from argus3d.data.components import ComponentsCatalogue, fetch_components
 from argus3d.data.folder import UP_AXES, FolderCatalogue
 from argus3d.data.household import HouseholdCatalogue, fetch_household
 from argus3d.data.prepare import prepare
 from argus3d.data.procedural import ProceduralCatalogue
 from argus3d.errors import UserError
 
-SOURCES = ("household", "procedural", "folder")
+SOURCES = ("household", "components", "procedural", "folder")
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -30,7 +31,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         action.set_defaults(run={"fetch": run_fetch, "prepare": run_prepare, "list": run_list}[name])
         action.add_argument("source", choices=SOURCES)
         action.add_argument("--root", type=Path, default=Path("artifacts/data"), help="folder of all data")
-        action.add_argument("--deb", type=Path, help="household: a .deb or a folder with .sh3f files you already have")
+        action.add_argument(
+            "--deb",
+            type=Path,
+            help="household: a .deb or folder of .sh3f files you already have; components: a folder with both .debs",
+        )
         action.add_argument("--path", type=Path, help="folder: the tree of mesh files; its sub-folders are the classes")
         action.add_argument("--up", choices=UP_AXES, default="y", help="folder: the axis that points up in all files")
         action.add_argument("--name", help="folder: name of the prepared source (default: made from the folder's name)")
@@ -42,6 +47,8 @@ def open_source(arguments: argparse.Namespace) -> Catalogue:
     """A source's catalogue, fetched first where it has to be."""
     if arguments.source == "household":
         return HouseholdCatalogue(fetch_household(arguments.root, arguments.deb))
+    if arguments.source == "components":
+        return ComponentsCatalogue(fetch_components(arguments.root, arguments.deb))
     if arguments.source == "folder":
         return _open_folder(arguments)
     return ProceduralCatalogue()

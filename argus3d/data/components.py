@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from argus3d.data.catalogue import Item
-from argus3d.data.debian import _data_archive, fetch_package
+from argus3d.data.debian import data_archive, fetch_package
 from argus3d.data.files import beside, sha256_file
 from argus3d.data.kicad import add_caption, licences
 from argus3d.data.meshes import Mesh
@@ -122,7 +122,7 @@ def _wanted(name: str) -> bool:
 
 def _package_members(deb: Path) -> Iterator[tuple[str, bytes]]:
     """Path and content of the wanted files of a .deb whose sha256 was checked, without unpacking it."""
-    with deb.open("rb") as stream, _data_archive(stream, deb) as archive:
+    with deb.open("rb") as stream, data_archive(stream, deb) as archive:
         for member in archive:
             content = archive.extractfile(member) if member.isreg() and _wanted(member.name) else None
             if content is not None:

@@ -106,7 +106,7 @@ def unpack_members(deb: Path, folder: Path, pattern: str) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     try:
-        with deb.open("rb") as stream, _data_archive(stream, deb) as archive:
+        with deb.open("rb") as stream, data_archive(stream, deb) as archive:
             written = [_write_member(archive, member, folder, deb) for member in _matching(archive, pattern, deb)]
     except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
@@ -137,7 +137,7 @@ def _damaged(deb: Path, reason: str) -> NoReturn:
 
 
 @contextmanager
-def _data_archive(stream: IO[bytes], deb: Path) -> Iterator[tarfile.TarFile]:
+def data_archive(stream: IO[bytes], deb: Path) -> Iterator[tarfile.TarFile]:
     """The tar inside a .deb, which is an ar archive of debian-binary, control.tar.* and data.tar.*."""
     name, size = _seek_data_member(stream, deb)
     start = stream.tell()
