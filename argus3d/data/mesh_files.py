@@ -1,4 +1,4 @@
-"""Mesh files of people: one way to read .glb, .gltf, .obj, .off, .ply and .stl, and to refuse what is no shape."""
+"""Mesh files of people: one way to read what MESH_SUFFIXES names, and to refuse what is no shape."""
 
 import re
 from pathlib import Path
@@ -7,9 +7,10 @@ import numpy as np
 
 from argus3d.data.gltf import BROKEN, read_gltf
 from argus3d.data.meshes import Mesh, checked_mesh, mesh_from_bytes
+from argus3d.data.wrl import wrl_mesh
 from argus3d.errors import UserError
 
-MESH_SUFFIXES = (".glb", ".gltf", ".obj", ".off", ".ply", ".stl")
+MESH_SUFFIXES = (".glb", ".gltf", ".obj", ".off", ".ply", ".stl", ".wrl")
 MAX_FACES = 5_000_000
 MAX_BYTES = 2 << 30  # no format needs more for MAX_FACES
 MAX_COORDINATE = 1e8  # single precision has steps of 8 there; what lies further is a mistake
@@ -36,7 +37,7 @@ def read_mesh_file(path: Path, name: str | None = None) -> Mesh:
     if path.stat().st_size > MAX_BYTES:
         raise UserError(f"{name}: the file is larger than {MAX_BYTES >> 30} GiB; simplify the mesh.")
     try:
-        vertices, faces = _read_gltf(path, name) if suffix in (".glb", ".gltf") else _read_plain(path, name)
+        vertices, faces = READERS.get(suffix, _read_plain)(path, name)
     except BROKEN as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise UserError(f"{name}: cannot be read as {suffix} ({reason}); export the mesh again.") from error
@@ -49,12 +50,19 @@ def _read_gltf(path: Path, name: str) -> Mesh:
     return _checked(vertices, faces, name)
 
 
+def _read_wrl(path: Path, name: str) -> Mesh:
+    return _checked(*wrl_mesh(path.read_bytes(), name), name)
+
+
 def _read_plain(path: Path, name: str) -> Mesh:
     content = path.read_bytes()
     _check_faces(_declared_faces(content, path.suffix.lower()), name)
     vertices, faces = mesh_from_bytes(content, path.suffix[1:].lower(), name)
     _check_faces(len(faces), name)  # polygons become several triangles
     return _checked(vertices, faces, name)
+
+
+READERS = {".glb": _read_gltf, ".gltf": _read_gltf, ".wrl": _read_wrl}  # of the rest, `_read_plain`
 
 
 def _declared_faces(content: bytes, suffix: str) -> int:

@@ -27,7 +27,7 @@ def write_obj(path: Path, vertices: NDArray[np.float64], faces: NDArray[np.int64
     return path
 
 
-@pytest.mark.parametrize("suffix", [*MESH_SUFFIXES, ".OBJ"])
+@pytest.mark.parametrize("suffix", [*(suffix for suffix in MESH_SUFFIXES if suffix != ".wrl"), ".OBJ"])
 def test_every_format_gives_the_same_surface(tmp_path: Path, suffix: str) -> None:
     box = trimesh.creation.box((1, 2, 3))
     box.apply_translation([10, 20, 30])
@@ -154,3 +154,15 @@ def test_a_file_too_large_is_not_opened(tmp_path: Path) -> None:
         stream.truncate(mesh_files.MAX_BYTES + 1)  # sparse: takes no room
     with pytest.raises(UserError, match=r"huge\.stl: the file is larger than 2 GiB"):
         read_mesh_file(tmp_path / "huge.stl")
+
+
+def test_a_vrml_file_is_read_with_its_places(tmp_path: Path) -> None:
+    square = "IndexedFaceSet { coord Coordinate { point [0 0 0, 2 0 0, 2 1 0, 0 1 0] } coordIndex [0 1 2 3 -1] }"
+    (tmp_path / "part.wrl").write_text(
+        f"#VRML V2.0 utf8\nTransform {{ translation 5 0 0 children [ Shape {{ geometry {square} }} ] }}\n"
+    )
+    vertices, faces = read_mesh_file(tmp_path / "part.wrl")
+    assert len(faces) == 2 and vertices.min(axis=0).tolist() == [5, 0, 0] and vertices.max(axis=0).tolist() == [7, 1, 0]
+    (tmp_path / "cut.wrl").write_text("#VRML V2.0 utf8\nShape { geometry IndexedFaceSet {")
+    with pytest.raises(UserError, match=r"cut\.wrl"):
+        read_mesh_file(tmp_path / "cut.wrl")
