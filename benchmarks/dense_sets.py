@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from eval.distances.kernels.groups import root_of
 from eval.intervals import Split
 
 Values = npt.NDArray[np.float64]
@@ -80,10 +81,10 @@ def _forests(rows, columns, size, trees):  # type: ignore[no-untyped-def]
     for pair in range(rows.shape[0]):
         a, b = rows[pair], columns[pair]
         tree = 0
-        while tree < trees and _root(parents[tree], a) == _root(parents[tree], b):
+        while tree < trees and root_of(parents[tree], a) == root_of(parents[tree], b):
             tree += 1
         if tree < trees:
-            parents[tree, _root(parents[tree], a)] = _root(parents[tree], b)
+            parents[tree, root_of(parents[tree], a)] = root_of(parents[tree], b)
             edges[filled, 0], edges[filled, 1], edges[filled, 2] = a, b, tree
             filled += 1
     return edges[:filled]
@@ -127,11 +128,3 @@ def _standardised(inside, degrees, chosen, size):  # type: ignore[no-untyped-def
     x, y, u, v = inside[0] - mean_1, inside[1] - mean_2, m - 1, n - 1
     zw = (u * x + v * y) / np.sqrt(u * u * var_1 + v * v * var_2 + 2 * u * v * cov)
     return zw, (x - y) / np.sqrt(var_1 + var_2 - 2 * cov)
-
-
-@njit(cache=True)
-def _root(parents, node):  # type: ignore[no-untyped-def]
-    while parents[node] != node:
-        parents[node] = parents[parents[node]]
-        node = parents[node]
-    return node

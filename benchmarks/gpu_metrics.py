@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from argus3d.bench import conditions, seconds
 from benchmarks.metrics import TREES, agreement, beside, scores_of, taken
-from benchmarks.peers import BATCH
+from benchmarks.peers import chamfer_by_products_on_device
 from eval.distances.backends import chamfer_matrix, chamfer_pairs, described
 from eval.distances.neighbours import Neighbours
 from eval.distances.sets import Sets
@@ -45,11 +44,11 @@ def measure(device: torch.device, clouds: Points, matrix: int, repeats: int, lim
     a, b = clouds[:matrix], clouds[-matrix:]
     x, y = torch.tensor(a, device=device), torch.tensor(b, device=device)
     found = chamfer_matrix(a, b, device=name)
-    theirs_found = chamfer_by_products(x, y).cpu().numpy().astype(np.float64)
+    theirs_found = chamfer_by_products_on_device(x, y).cpu().numpy().astype(np.float64)
     own, theirs = [], []
     for _ in range(repeats):
         own += seconds(lambda: chamfer_matrix(a, b, device=name), 1, device)
-        theirs += seconds(lambda: chamfer_by_products(x, y), 1, device)
+        theirs += seconds(lambda: chamfer_by_products_on_device(x, y), 1, device)
     ours, peer = taken(own), beside(own, theirs, 25)
     rate = found.size / min(own)
     return {
@@ -64,20 +63,6 @@ def measure(device: torch.device, clouds: Points, matrix: int, repeats: int, lim
         "same_neighbours_as_cpu": _same_neighbours(np.concatenate([a, b]), name),
         "set_metrics": _set_metrics(device, clouds, repeats),
     }
-
-
-def chamfer_by_products(generated: Tensor, reference: Tensor) -> Tensor:
-    """Chamfer distances, squared_mean, (G, R) float32, of clouds on a device; see `peers.chamfer_by_products`."""
-    rows = []
-    for cloud in generated:
-        row = []
-        for y in reference.split(BATCH):
-            x = cloud.expand(len(y), -1, -1).contiguous()
-            xx, yy, xy = x.bmm(x.mT), y.bmm(y.mT), x.bmm(y.mT)
-            squares = xx.diagonal(dim1=1, dim2=2)[:, :, None] + yy.diagonal(dim1=1, dim2=2)[:, None] - 2 * xy
-            row.append(squares.amin(2).mean(1) + squares.amin(1).mean(1))
-        rows.append(torch.cat(row))
-    return torch.stack(rows)
 
 
 def float32_limit(device: torch.device) -> float:

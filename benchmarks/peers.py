@@ -4,11 +4,15 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Points = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
@@ -47,16 +51,24 @@ def chamfer_by_products(generated: Points, reference: Points) -> Values:
     """
     import torch  # heavy, and not for the processes that solve EMDs
 
-    others, rows = torch.from_numpy(reference), []
-    for cloud in torch.from_numpy(generated):
+    found = chamfer_by_products_on_device(torch.from_numpy(generated), torch.from_numpy(reference))
+    return found.numpy().astype(np.float64)
+
+
+def chamfer_by_products_on_device(generated: "Tensor", reference: "Tensor") -> "Tensor":
+    """The same, (G, R) float32, of clouds that lie on a device."""
+    import torch
+
+    rows = []
+    for cloud in generated:
         row = []
-        for y in others.split(BATCH):
+        for y in reference.split(BATCH):
             x = cloud.expand(len(y), -1, -1).contiguous()
             xx, yy, xy = x.bmm(x.mT), y.bmm(y.mT), x.bmm(y.mT)
             squares = xx.diagonal(dim1=1, dim2=2)[:, :, None] + yy.diagonal(dim1=1, dim2=2)[:, None] - 2 * xy
             row.append(squares.amin(2).mean(1) + squares.amin(1).mean(1))
         rows.append(torch.cat(row))
-    return torch.stack(rows).numpy().astype(np.float64)
+    return torch.stack(rows)
 
 
 def costs(a: Points, b: Points) -> Values:

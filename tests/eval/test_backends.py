@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from argus3d.errors import UserError
-from benchmarks import gpu, gpu_metrics
+from benchmarks import gpu, gpu_metrics, peers
 from benchmarks.shapes import procedural
 from eval.distances import backends
 from eval.distances.backends import BACKENDS, chamfer_matrix, chamfer_pairs, described, resolve
@@ -234,7 +234,7 @@ def test_the_benchmark_runs_through_and_judges_its_targets() -> None:
 
 def test_the_benchmarks_peer_is_the_common_one() -> None:
     a, b = clouds(0, 3, 20), clouds(1, 35, 20)  # more than a batch
-    found = gpu_metrics.chamfer_by_products(torch.tensor(a), torch.tensor(b))
+    found = peers.chamfer_by_products_on_device(torch.tensor(a), torch.tensor(b))
     assert found.numpy() == pytest.approx(chamfer_matrix(a, b), rel=1e-4, abs=1e-6)
 
 

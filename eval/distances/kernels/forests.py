@@ -10,6 +10,7 @@ at its distance. `state` and `values` are those of kernels/known.py; pairs stand
 import numpy as np
 from numba import njit, prange
 
+from eval.distances.kernels.groups import root_of
 from eval.distances.kernels.known import as_float, bits_below
 
 BINS, SHIFT = 1 << 16, 15  # of the bits of a float of 0 or more: sign gone, exponent and 8 bits of the fraction
@@ -24,7 +25,7 @@ def groups_of(parents):  # type: ignore[no-untyped-def]
     """
     out = np.empty(parents.shape[0], np.int32)
     for node in range(parents.shape[0]):
-        out[node] = _root(parents, node)
+        out[node] = root_of(parents, node)
     return out
 
 
@@ -165,7 +166,7 @@ def _join(parents, edges, filled, i, j):  # type: ignore[no-untyped-def]
     if _connected(parents[-1], i, j):
         return
     for forest in range(parents.shape[0]):
-        a, b = _root(parents[forest], i), _root(parents[forest], j)
+        a, b = root_of(parents[forest], i), root_of(parents[forest], j)
         if a != b:
             parents[forest, max(a, b)] = min(a, b)
             edges[forest, filled[forest], 0], edges[forest, filled[forest], 1] = i, j
@@ -175,15 +176,7 @@ def _join(parents, edges, filled, i, j):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _connected(parents, i, j):  # type: ignore[no-untyped-def]
-    return _root(parents, i) == _root(parents, j)
-
-
-@njit(cache=True)
-def _root(parents, node):  # type: ignore[no-untyped-def]
-    while parents[node] != node:
-        parents[node] = parents[parents[node]]
-        node = parents[node]
-    return node
+    return root_of(parents, i) == root_of(parents, j)
 
 
 @njit(cache=True)

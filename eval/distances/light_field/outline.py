@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
+from eval.distances.kernels.groups import root_of
 from eval.distances.light_field.region import box_of
 from eval.distances.light_field.silhouettes import Pixels
 
@@ -125,23 +126,15 @@ def _parts(pixels):  # type: ignore[no-untyped-def]
             count += 1
     sizes = np.zeros(count, np.int64)
     for run in range(count):
-        sizes[_root(root, run)] += runs[run, 2] - runs[run, 1] + 1
+        sizes[root_of(root, run)] += runs[run, 2] - runs[run, 1] + 1
     kept = np.flatnonzero(sizes)
     return runs[kept, :2], sizes[kept]
 
 
 @njit(cache=True)
-def _root(root, run):  # type: ignore[no-untyped-def]
-    while root[run] != run:
-        root[run] = root[root[run]]
-        run = root[run]
-    return run
-
-
-@njit(cache=True)
 def _join(root, one, other):  # type: ignore[no-untyped-def]
     """Of two parts the earlier run is the root, so that a root holds its part's first pixel."""
-    one, other = _root(root, one), _root(root, other)
+    one, other = root_of(root, one), root_of(root, other)
     root[max(one, other)] = min(one, other)
 
 
