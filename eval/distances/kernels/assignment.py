@@ -60,7 +60,7 @@ def match_pairs(x, y, squared, offsets):  # type: ignore[no-untyped-def]
 
 @njit(parallel=True, cache=True, nogil=True)
 def bound_pairs(x, y, squared, offsets):  # type: ignore[no-untyped-def]
-    """What the prices that `match_pairs` begins with prove, for a quarter of its time.
+    """What the prices that `match_pairs` begins with prove, for an eighth of its time.
 
     x, y, squared, offsets : see `certify_pairs`
     returns : (K,) float64, lower bounds of its values
