@@ -1,10 +1,13 @@
 """What every source of shapes looks like from outside."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from argus3d.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -49,4 +52,42 @@ class Catalogue(Protocol):
 
     def picture(self, item_id: str) -> bytes | None:
         """The PNG that the source has of the item, or None where it has none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A shape that its source has sampled already, in the units of a `Solid`.
+
+    points, normals : (N, 3) of the surface, float; normals None where the source has none
+    uniform, inside : (Q, 3) float in [-0.55, 0.55] and (Q,) bool, queries uniform in the box and which are inside
+    """
+
+    points: NDArray[np.floating]
+    normals: NDArray[np.floating] | None
+    uniform: NDArray[np.floating]
+    inside: NDArray[np.bool_]
+
+
+@runtime_checkable
+class Archived(Protocol):
+    """A source of sampled shapes in archives, each of which is read in one pass, from its beginning."""
+
+    @property
+    def name(self) -> str: ...
+
+    def items(self) -> list[Item]:
+        """All items, sorted by id."""
+        ...
+
+    def portions(self) -> list[tuple[str, list[str]]]:
+        """Name and ids of what is read in one pass, the ids in the order of the archive; names are safe file names."""
+        ...
+
+    def samples(self, ids: Sequence[str]) -> Iterator[tuple[str, Sampled | UserError]]:
+        """The samples of ids of one portion, each once, in the order of the archive."""
+        ...
+
+    def views(self, ids: Sequence[str]) -> Iterator[tuple[str, tuple[bytes, ...] | UserError]]:
+        """The pictures of ids of one portion, PNG or JPEG files; none of them for a portion without pictures."""
         ...
