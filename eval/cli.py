@@ -23,6 +23,7 @@ REPORTS = {
     "sheet": "eval.report.sheets",
     "curves": "eval.report.curves",
     "nearest": "eval.nearest",
+    "split": "eval.split_recipes",
     "doctor": "eval.doctor",
 }
 

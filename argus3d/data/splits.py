@@ -2,15 +2,36 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 
+from argus3d.data.files import write_json
 from argus3d.errors import UserError
+
+SIDES = ("train", "val", "test")
 
 
 def ids_sha256(ids: Sequence[str]) -> str:
     """Hex sha256 of the ids, one a line."""
     return hashlib.sha256("\n".join(ids).encode()).hexdigest()
+
+
+def write_split(path: Path, name: str, version: int, rule: str, parts: Mapping[str, Sequence[str]]) -> None:
+    """Write a split file with the sha256 of each part's ids.
+
+    parts : train, val and test share no id; other parts, such as "train_like_test", are drawn from them
+
+    Raises: ValueError for an id on two sides, or twice in a part
+    """
+    for part, ids in parts.items():
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"split {name}: an id comes twice in {part}")
+    for one, other in combinations((side for side in SIDES if side in parts), 2):
+        if both := set(parts[one]) & set(parts[other]):
+            raise ValueError(f"split {name}: {min(both)} is in {one} and in {other}")
+    listed = {part: {"ids": list(ids), "sha256": ids_sha256(ids)} for part, ids in parts.items()}
+    write_json(path, {"name": name, "version": version, "rule": rule, "parts": listed})
 
 
 def read_split(path: Path) -> dict[str, list[str]]:

@@ -9,12 +9,12 @@ import torch
 import trimesh
 
 from argus3d.data.files import write_json
+from argus3d.data.splits import write_split
 from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
 from eval import sources as module
 from eval.clouds import CloudSet, draw, halves, load_clouds, thin
 from eval.meshes import sample_mesh_file, sample_triangles
-from eval.splits import write_split
 
 
 def write_mesh(path: Path, size: float = 1.0) -> None:
@@ -125,7 +125,7 @@ def test_prepared_data_and_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     whole = load_clouds(str(tmp_path / "toys"), 16, 0)
     assert whole.ids == ("t0", "t1", "t2") and whole.categories == ("chair", "chair", "lamp")
     monkeypatch.setattr(module, "FOLDER", tmp_path)
-    write_split(tmp_path / "toys-v1.json", "toys-v1", 1, {"train": ["t0"], "test": ["t2", "gone"]})
+    write_split(tmp_path / "toys-v1.json", "toys-v1", 1, "", {"train": ["t0"], "test": ["t2", "gone"]})
     part = load_clouds("toys-v1/test", 16, 0, data_root=tmp_path)
     assert part.ids == ("t2",) and part.asked == 2 and part.failed[0][0] == "gone"
     assert (part.clouds[0] == whole.clouds[2]).all(), "a shape has the same points whichever way it is named"

@@ -1,38 +1,28 @@
-"""Splits: by hash, checked on every use."""
+"""The splits of the package: checked on every use, and each what its rule makes."""
 
 import json
 from pathlib import Path
 
 import pytest
 
+from argus3d.data.catalogue import Item
+from argus3d.data.components import series_of
 from argus3d.data.procedural import ProceduralCatalogue
+from argus3d.data.split_rules import split_ids
+from argus3d.data.splits import write_split
 from argus3d.errors import UserError
-from eval.splits import FOLDER, load_part, load_split, split_ids, write_split
+from eval.cli import main
+from eval.split_recipes import RECIPES, make_split
+from eval.splits import FOLDER, load_part, load_split
 
 IDS = [f"shape{index}" for index in range(100)]
 
 
-def test_every_id_is_in_one_part_of_the_right_size() -> None:
-    parts = split_ids(IDS, "toys-v1")
-    assert {part: len(ids) for part, ids in parts.items()} == {"train": 70, "val": 10, "test": 20}
-    assert sorted(item for ids in parts.values() for item in ids) == sorted(IDS)
-    assert parts["test"] == sorted(parts["test"]) != IDS[:20]
-
-
-def test_order_does_not_matter_and_the_name_does() -> None:
-    assert split_ids(reversed(IDS), "toys-v1") == split_ids(IDS, "toys-v1") != split_ids(IDS, "toys-v2")
-
-
-def test_written_and_read_back(tmp_path: Path) -> None:
-    parts = split_ids(IDS, "toys-v1")
-    write_split(tmp_path / "toys-v1.json", "toys-v1", 1, parts)
-    assert load_split("toys-v1", tmp_path) == parts
-    assert load_part("toys-v1/val", tmp_path) == parts["val"]
-
-
 def test_tampering_and_misspelling_are_noticed(tmp_path: Path) -> None:
     path = tmp_path / "toys-v1.json"
-    write_split(path, "toys-v1", 1, split_ids(IDS, "toys-v1"))
+    parts = split_ids(IDS, "toys-v1")
+    write_split(path, "toys-v1", 1, "", parts)
+    assert load_split("toys-v1", tmp_path) == parts and load_part("toys-v1/val", tmp_path) == parts["val"]
     with pytest.raises(UserError, match=r"no split file .*toys\.json; .* holds: toys-v1"):
         load_split("toys", tmp_path)
     with pytest.raises(UserError, match="has no part 'tset'; it has test, train, val"):
@@ -47,28 +37,52 @@ def test_tampering_and_misspelling_are_noticed(tmp_path: Path) -> None:
         load_split("toys-v1", tmp_path)
 
 
-def test_an_id_has_one_place(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="twice"):
-        split_ids(["a", "a"], "toys-v1")
-    with pytest.raises(ValueError, match="two parts"):
-        write_split(tmp_path / "toys-v1.json", "toys-v1", 1, {"train": ["a"], "test": ["a"]})
-
-
 def test_the_splits_that_come_with_the_package_are_whole() -> None:
     for path in FOLDER.glob("*.json"):
         assert load_split(path.stem)["test"]
 
 
-def test_procedural_v1_is_the_rule_applied_to_the_catalogue() -> None:
-    ids = [item.id for item in ProceduralCatalogue().items()]
-    assert load_split("procedural-v1") == split_ids(ids, "procedural-v1")
+def test_the_command_makes_procedural_splits_again_byte_for_byte(tmp_path: Path) -> None:
+    for name in ("procedural-v1", "nano-procedural-v1"):
+        out = tmp_path / f"{name}.json"
+        assert main(["split", name, "--data-root", str(tmp_path), "--out", str(out)]) == 0
+        assert out.read_bytes() == (FOLDER / f"{name}.json").read_bytes()
 
 
-def test_household_v1_cuts_all_796_objects_by_the_rule() -> None:
+def test_the_command_says_what_has_to_be_fetched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for source in ("household", "components"):
+        assert main(["split", f"{source}-v1", "--data-root", str(tmp_path), "--out", str(tmp_path / "s.json")]) == 1
+        assert f"argus3d data fetch {source}" in capsys.readouterr().err
+    assert not (tmp_path / "s.json").exists()
+
+
+def test_household_v1_cuts_all_796_objects_by_the_rule(tmp_path: Path) -> None:
     parts = load_split("household-v1")
     ids = [item for part in parts.values() for item in part]
     assert len(ids) == 796
-    assert parts == split_ids(ids, "household-v1")
+    items = [Item(item, "thing", "", "household") for item in ids]
+    make_split("household-v1", {"household": items}, tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == (FOLDER / "household-v1.json").read_bytes()
+
+
+def test_components_v1_cuts_no_series_in_two() -> None:
+    parts = load_split("components-v1")
+    sides = {part: {series_of(item) for item in parts[part]} for part in ("train", "val", "test")}
+    assert not sides["train"] & sides["test"] and not sides["train"] & sides["val"] and not sides["val"] & sides["test"]
+    assert [len(parts[part]) for part in sides] == pytest.approx([0.7 * 1530, 0.1 * 1530, 0.2 * 1530], abs=10)
+    assert set(parts["train_like_test"]) <= set(parts["train"])
+    assert len(set(parts["train_like_test"])) == len(parts["train_like_test"]) == len(parts["test"])
+
+
+def test_components_of_a_small_library_are_cut_by_series_too(tmp_path: Path) -> None:
+    pins = [f"led-{shape}-1x{pins:02d}" for shape in ("flat", "round", "square", "tall") for pins in range(1, 6)]
+    items = [Item(item, "led", "", "components") for item in pins]
+    parts = make_split("components-v1", {"components": items}, tmp_path / "a.json")
+    make_split("components-v1", {"components": items[::-1]}, tmp_path / "b.json")
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    assert {part: len({series_of(item) for item in ids}) for part, ids in parts.items()} == {
+        "train": 2, "val": 1, "test": 1, "train_like_test": 2
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["nano-v1", "nano-procedural-v1"])
@@ -79,3 +93,20 @@ def test_what_nano_is_measured_on_it_has_not_learned_from(name: str) -> None:
     assert set(split["test"]) <= test
     assert set(split["train_like_test"]) <= train
     assert len(split["test"]) == len(split["train_like_test"]) == len(set(split["train_like_test"]))
+
+
+def test_nano_v1_takes_household_shapes_of_its_classes_and_as_many_alike(tmp_path: Path) -> None:
+    beds = [Item(f"bed{index}", "bed", "", "household") for index in range(10)]
+    others = [Item(f"boat{index}", "boat", "", "household") for index in range(10)]
+    procedural = ProceduralCatalogue(count=20).items()
+    parts = make_split("nano-v1", {"household": [*beds, *others], "procedural": procedural}, tmp_path / "nano-v1.json")
+    household = [item for item in parts["test"] if item.startswith(("bed", "boat")) and "-" not in item]
+    assert household == sorted(household) and all(item.startswith("bed") for item in household)
+    assert sum(item.startswith("chair") for item in parts["test"]) == 6
+    assert [item.split("-")[0].rstrip("0123456789") for item in parts["test"]] == [
+        item.split("-")[0].rstrip("0123456789") for item in parts["train_like_test"]
+    ]
+
+
+def test_every_split_with_ids_has_a_recipe() -> None:
+    assert {path.stem for path in FOLDER.glob("*.json")} == set(RECIPES)

@@ -1,0 +1,120 @@
+"""How the split files that come with the package were made: each again, byte for byte, from what was fetched.
+
+`argus3d-eval split NAME --data-root FOLDER` writes one.
+"""
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from argus3d.data.catalogue import Catalogue, Item
+from argus3d.data.components import ComponentsCatalogue, series_of
+from argus3d.data.household import HouseholdCatalogue
+from argus3d.data.procedural import CATEGORIES, ProceduralCatalogue
+from argus3d.data.split_rules import GROUPS_RULE, IDS_RULE, alike, ranked, split_groups, split_ids
+from argus3d.data.splits import write_split
+from eval.splits import FOLDER
+
+Parts = dict[str, list[str]]
+Items = Mapping[str, Sequence[Item]]  # by source
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a split is made of, by which rule."""
+
+    sources: tuple[str, ...]
+    rule: str
+    parts: Callable[[str, Items], Parts]
+
+
+def make_split(name: str, items: Items, path: Path) -> Parts:
+    """Write the split `name` of the items of its sources to `path`, and return its parts."""
+    recipe = RECIPES[name]
+    parts = recipe.parts(name, items)
+    write_split(path, name, 1, recipe.rule, parts)
+    return parts
+
+
+def main(argv: Sequence[str]) -> int:
+    """`argus3d-eval split`: make a split file of the package again."""
+    parser = argparse.ArgumentParser(prog="argus3d-eval split", description="Make a split file again, byte for byte.")
+    parser.add_argument("name", choices=RECIPES)
+    parser.add_argument("--data-root", type=Path, default=Path("artifacts/data"), help="folder of all data")
+    parser.add_argument("--out", type=Path, help="file to write (default: the package's own)")
+    arguments = parser.parse_args(argv)
+    items = {source: _catalogue(source, arguments.data_root).items() for source in RECIPES[arguments.name].sources}
+    path = arguments.out or FOLDER / f"{arguments.name}.json"
+    parts = make_split(arguments.name, items, path)
+    print(json.dumps({"file": str(path), "ids": {part: len(ids) for part, ids in parts.items()}}))
+    return 0
+
+
+def _catalogue(source: str, root: Path) -> Catalogue:
+    if source == "household":
+        return HouseholdCatalogue(root / "raw" / "household")
+    if source == "components":
+        return ComponentsCatalogue(root / "raw" / "components")
+    return ProceduralCatalogue()
+
+
+def _of_ids(name: str, items: Items) -> Parts:
+    (source,) = items.values()
+    return split_ids((item.id for item in source), name)
+
+
+def _of_series(name: str, items: Items) -> Parts:
+    classes: dict[str, list[str]] = defaultdict(list)
+    for item in items["components"]:
+        classes[item.category].append(item.id)
+    parts = split_groups(classes, name, series_of)
+    labels = _labels(items)
+    return {**parts, "train_like_test": alike(parts["test"], parts["train"], labels.__getitem__, name)}
+
+
+def _nano(name: str, items: Items) -> Parts:
+    return _first_of_each(name, items, 6)
+
+
+def _nano_procedural(name: str, items: Items) -> Parts:
+    return _first_of_each(name, items, 10)
+
+
+def _first_of_each(name: str, items: Items, count: int) -> Parts:
+    """Household's test shapes of the classes nano knows, and the first `count` procedural ones of each."""
+    labels = _labels(items)
+    sides = {source: split_ids((item.id for item in held), f"{source}-v1") for source, held in items.items()}
+    test = [item for item in sides.get("household", {}).get("test", []) if labels[item][1] in CATEGORIES]
+    for category in CATEGORIES:
+        of_class = [item for item in sides["procedural"]["test"] if labels[item][1] == category]
+        test += ranked(of_class, name)[:count]
+    train = [item for side in sides.values() for item in side["train"]]
+    return {"test": test, "train_like_test": alike(test, train, labels.__getitem__, name)}
+
+
+def _labels(items: Items) -> dict[str, tuple[str, str]]:
+    """Id -> source and class."""
+    return {item.id: (source, item.category) for source, held in items.items() for item in held}
+
+
+_LIKE = "train_like_test holds, test shape by test shape, a training shape of the same"
+RECIPES = {
+    "household-v1": Recipe(("household",), IDS_RULE, _of_ids),
+    "procedural-v1": Recipe(("procedural",), IDS_RULE, _of_ids),
+    "components-v1": Recipe(("components",), f"{GROUPS_RULE}; the groups are series; {_LIKE} class", _of_series),
+    "nano-v1": Recipe(
+        ("household", "procedural"),
+        "the twelve classes of procedural-v1: household-v1 and procedural-v1 together, of procedural-v1/test the first "
+        f"6 of each class by sha256('nano-v1:id'); {_LIKE} source and class (procedural where household has no more)",
+        _nano,
+    ),
+    "nano-procedural-v1": Recipe(
+        ("procedural",),
+        "procedural-v1 alone, of its test part the first 10 of each class by sha256('nano-procedural-v1:id'); "
+        f"{_LIKE} class",
+        _nano_procedural,
+    ),
+}
