@@ -1,7 +1,4 @@
-"""How the split files that come with the package were made: each again, byte for byte, from what was fetched.
-
-`argus3d-eval split NAME --data-root FOLDER` writes one.
-"""
+"""How the split files that come with the package were made: each again, byte for byte, from what was fetched."""
 
 import argparse
 import json
@@ -12,6 +9,8 @@ from pathlib import Path
 
 from argus3d.data.catalogue import Catalogue, Item
 from argus3d.data.components import ComponentsCatalogue, series_of
+from argus3d.data.derived_splits import DERIVED
+from argus3d.data.files import write_json
 from argus3d.data.household import HouseholdCatalogue
 from argus3d.data.procedural import CATEGORIES, ProceduralCatalogue
 from argus3d.data.split_rules import GROUPS_RULE, IDS_RULE, alike, ranked, split_groups, split_ids
@@ -40,14 +39,18 @@ def make_split(name: str, items: Items, path: Path) -> Parts:
 
 
 def main(argv: Sequence[str]) -> int:
-    """`argus3d-eval split`: make a split file of the package again."""
+    """`argus3d-eval split`: make a split file of the package again; of a derived split that is its rule alone."""
     parser = argparse.ArgumentParser(prog="argus3d-eval split", description="Make a split file again, byte for byte.")
-    parser.add_argument("name", choices=RECIPES)
+    parser.add_argument("name", choices=[*RECIPES, *DERIVED])
     parser.add_argument("--data-root", type=Path, default=Path("artifacts/data"), help="folder of all data")
     parser.add_argument("--out", type=Path, help="file to write (default: the package's own)")
     arguments = parser.parse_args(argv)
-    items = {source: _catalogue(source, arguments.data_root).items() for source in RECIPES[arguments.name].sources}
     path = arguments.out or FOLDER / f"{arguments.name}.json"
+    if arguments.name in DERIVED:
+        write_json(path, DERIVED[arguments.name].to_json())
+        print(json.dumps({"file": str(path), "command": DERIVED[arguments.name].command}))
+        return 0
+    items = {source: _catalogue(source, arguments.data_root).items() for source in RECIPES[arguments.name].sources}
     parts = make_split(arguments.name, items, path)
     print(json.dumps({"file": str(path), "ids": {part: len(ids) for part, ids in parts.items()}}))
     return 0

@@ -47,10 +47,10 @@ def read_split(path: Path) -> dict[str, list[str]]:
         lists = {part: [str(item) for item in entry["ids"]] for part, entry in parts.items()}
         sums = {part: entry["sha256"] for part, entry in parts.items()}
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is no split file ({error!r}); restore it from version control.") from error
+        raise UserError(f"{path} is no split file ({error!r}); restore it, or make it again.") from error
     for part, ids in lists.items():
         if ids_sha256(ids) != sums[part]:
-            raise UserError(f"{path}: the ids of {part} do not match their sha256; restore it from version control.")
+            raise UserError(f"{path}: the ids of {part} do not match their sha256; restore it, or make it again.")
     return lists
 
 

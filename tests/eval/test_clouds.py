@@ -124,8 +124,8 @@ def test_prepared_data_and_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     write_prepared(tmp_path)
     whole = load_clouds(str(tmp_path / "toys"), 16, 0)
     assert whole.ids == ("t0", "t1", "t2") and whole.categories == ("chair", "chair", "lamp")
-    monkeypatch.setattr(module, "FOLDER", tmp_path)
-    write_split(tmp_path / "toys-v1.json", "toys-v1", 1, "", {"train": ["t0"], "test": ["t2", "gone"]})
+    monkeypatch.setattr(module, "FOLDER", tmp_path / "splits")
+    write_split(tmp_path / "splits" / "toys-v1.json", "toys-v1", 1, "", {"train": ["t0"], "test": ["t2", "gone"]})
     part = load_clouds("toys-v1/test", 16, 0, data_root=tmp_path)
     assert part.ids == ("t2",) and part.asked == 2 and part.failed[0][0] == "gone"
     assert (part.clouds[0] == whole.clouds[2]).all(), "a shape has the same points whichever way it is named"

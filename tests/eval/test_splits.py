@@ -7,24 +7,27 @@ import pytest
 
 from argus3d.data.catalogue import Item
 from argus3d.data.components import series_of
+from argus3d.data.derived_splits import DERIVED, write_derived
 from argus3d.data.procedural import ProceduralCatalogue
 from argus3d.data.split_rules import split_ids
 from argus3d.data.splits import write_split
 from argus3d.errors import UserError
 from eval.cli import main
 from eval.split_recipes import RECIPES, make_split
-from eval.splits import FOLDER, load_part, load_split
+from eval.splits import FOLDER, is_split_part, load_part, load_split
 
 IDS = [f"shape{index}" for index in range(100)]
 
 
 def test_tampering_and_misspelling_are_noticed(tmp_path: Path) -> None:
-    path = tmp_path / "toys-v1.json"
+    path = tmp_path / "splits" / "toys-v1.json"
     parts = split_ids(IDS, "toys-v1")
     write_split(path, "toys-v1", 1, "", parts)
     assert load_split("toys-v1", tmp_path) == parts and load_part("toys-v1/val", tmp_path) == parts["val"]
-    with pytest.raises(UserError, match=r"no split file .*toys\.json; .* holds: toys-v1"):
+    with pytest.raises(UserError, match=r"there is no split toys; there are components-v1, .*procedural-v1, .*toys-v1"):
         load_split("toys", tmp_path)
+    with pytest.raises(UserError, match="there is no split toys-v1"):
+        load_split("toys-v1")
     with pytest.raises(UserError, match="has no part 'tset'; it has test, train, val"):
         load_part("toys-v1/tset", tmp_path)
     content = json.loads(path.read_text())
@@ -38,12 +41,38 @@ def test_tampering_and_misspelling_are_noticed(tmp_path: Path) -> None:
 
 
 def test_the_splits_that_come_with_the_package_are_whole() -> None:
-    for path in FOLDER.glob("*.json"):
-        assert load_split(path.stem)["test"]
+    for name in RECIPES:
+        assert load_split(name)["test"]
+
+
+def test_a_derived_split_is_found_where_it_was_made(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="lies with your data: name its folder with --data-root"):
+        load_part("objaverse-v1/test-core")
+    with pytest.raises(UserError, match=r"was not made yet under .*: run `argus3d data split objaverse-v1"):
+        load_part("objaverse-v1/test-core", tmp_path)
+    parts = {part: [] for part in DERIVED["objaverse-v1"].parts} | {"train": ["a"], "test": ["c"], "test-core": ["c"]}
+    path = write_derived("objaverse-v1", parts, tmp_path)
+    assert load_split("objaverse-v1", tmp_path) == parts and load_part("objaverse-v1/test-core", tmp_path) == ["c"]
+    content = json.loads(path.read_text())
+    assert content["rule"] == DERIVED["objaverse-v1"].rule and content["parts"]["train"]["sha256"]
+    with pytest.raises(ValueError, match="has the parts"):
+        write_derived("objaverse-v1", {"train": ["a"]}, tmp_path)
+    with pytest.raises(ValueError, match="a is in train and in test"):
+        write_derived("objaverse-v1", parts | {"test": ["a"]}, tmp_path)
+    with pytest.raises(UserError, match="household-v1 is no split that is made from data of your own"):
+        write_derived("household-v1", parts, tmp_path)
+
+
+def test_what_a_part_of_a_split_looks_like(tmp_path: Path) -> None:
+    assert is_split_part("household-v1/test") and is_split_part("objaverse-v1/test-core")
+    assert not is_split_part("household-v1") and not is_split_part("household-v1/") and not is_split_part("a/b")
+    assert not is_split_part("toys-v1/test", tmp_path)
+    write_split(tmp_path / "splits" / "toys-v1.json", "toys-v1", 1, "", {"test": ["a"]})
+    assert is_split_part("toys-v1/test", tmp_path) and not is_split_part("toys-v1/test/x", tmp_path)
 
 
 def test_the_command_makes_procedural_splits_again_byte_for_byte(tmp_path: Path) -> None:
-    for name in ("procedural-v1", "nano-procedural-v1"):
+    for name in ("procedural-v1", "nano-procedural-v1", *DERIVED):
         out = tmp_path / f"{name}.json"
         assert main(["split", name, "--data-root", str(tmp_path), "--out", str(out)]) == 0
         assert out.read_bytes() == (FOLDER / f"{name}.json").read_bytes()
@@ -108,5 +137,5 @@ def test_nano_v1_takes_household_shapes_of_its_classes_and_as_many_alike(tmp_pat
     ]
 
 
-def test_every_split_with_ids_has_a_recipe() -> None:
-    assert {path.stem for path in FOLDER.glob("*.json")} == set(RECIPES)
+def test_every_split_file_has_a_recipe() -> None:
+    assert {path.stem for path in FOLDER.glob("*.json")} == {*RECIPES, *DERIVED}
