@@ -1,0 +1,159 @@
+"""Which worker does what: few items on their way, results in order, and another try for what a dead worker had."""
+
+import heapq
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from argus3d.engine.worker import Answer, described, name_item, result
+from argus3d.errors import UserError
+
+CHUNK_SECONDS = 0.25  # of work sent at once, so that sending costs little beside it
+CHUNK_ITEMS = 64
+AHEAD = 8  # chunks a worker that may be finished before their turn comes
+DEATHS = 3  # of workers, by one item or before they begin
+PATIENCE = 600.0  # seconds without any worker
+POLL = 0.01  # seconds after which a consumer that took its time is made to hear the workers first
+
+
+class Crew(Protocol):
+    """Workers, by number: each first answers that it began, then the chunks given to it, in their order."""
+
+    def hire(self) -> int:
+        """Start one more worker and return its number."""
+        ...
+
+    def give(self, worker: int, items: Sequence[Any]) -> None:
+        """Send a worker one more chunk."""
+        ...
+
+    def wait(self, seconds: float) -> list[tuple[int, Answer | str]]:
+        """Answers that have come, at least one if any comes in time; a string says why a worker is dead."""
+        ...
+
+
+@dataclass(frozen=True, order=True)
+class _Chunk:
+    """Items `first` to `end` - 1, and how many workers they may have killed."""
+
+    first: int
+    end: int
+    deaths: int = 0
+
+
+class Schedule:
+    """One pass over the items."""
+
+    def __init__(self, crew: Crew, items: Sequence[Any], workers: int) -> None:
+        self._crew, self._items = crew, items
+        self._size = min(workers, len(items))
+        self._turn = 0  # the item whose result is due
+        self._fresh = 0  # items from here on were never given
+        self._again: list[_Chunk] = []  # a heap of what dead workers had
+        self._given: dict[int, deque[_Chunk]] = {}  # of each worker that began
+        self._idle: set[int] = set()
+        self._busy: set[int] = set()  # with one chunk; the next one waits at the worker while it does this one
+        self._outcomes: dict[int, bytes] = {}
+        self._seconds = CHUNK_SECONDS  # an item takes
+        self._false_starts = 0
+        self._heard = 0.0
+
+    def results(self) -> Iterator[Any]:
+        """Results in the order of the items."""
+        for _ in range(self._size):
+            self._crew.hire()
+        for index, item in enumerate(self._items):
+            self._turn = index
+            while index not in self._outcomes or time.monotonic() > self._heard + POLL:
+                self._hand_out()
+                self._hear(0.0 if index in self._outcomes else PATIENCE)
+                self._hand_out()
+            try:
+                value = result(self._outcomes.pop(index))
+            except Exception as error:
+                name_item(error, index, item)
+                raise
+            yield value
+
+    def _hear(self, seconds: float) -> None:
+        answers = self._crew.wait(seconds)
+        if not answers and seconds and not self._given:
+            raise UserError(
+                f"no worker came up in {seconds / 60:.0f} minutes: the cluster is taken by other work or lacks what "
+                "they ask for; look at `ray status`, or ask for fewer --workers."
+            )
+        for worker, answer in answers:
+            if isinstance(answer, str):
+                self._bury(worker, answer)
+            elif worker in self._given:
+                self._take(worker, answer)
+            else:
+                result(answer.outcomes[0])
+                self._given[worker] = deque()
+                self._idle.add(worker)
+                self._false_starts = 0
+        self._heard = time.monotonic()
+
+    def _take(self, worker: int, answer: Answer) -> None:
+        chunks = self._given[worker]
+        chunk = chunks.popleft()
+        self._outcomes.update(zip(range(chunk.first, chunk.end), answer.outcomes, strict=True))
+        self._seconds += (answer.seconds / len(answer.outcomes) - self._seconds) / 4
+        if chunks:
+            self._busy.add(worker)
+        else:
+            self._busy.discard(worker)
+            self._idle.add(worker)
+
+    def _bury(self, worker: int, reason: str) -> None:
+        """Replace a dead worker; the first of its chunks is what it died of, or so it seems."""
+        self._idle.discard(worker)
+        self._busy.discard(worker)
+        if worker not in self._given:
+            self._false_starts += 1
+        if self._false_starts == DEATHS:
+            raise UserError(
+                f"{DEATHS} workers died before they began ({reason}); if memory ran out, ask for fewer --workers."
+            )
+        for place, chunk in enumerate(self._given.pop(worker, ())):
+            for lost in _blamed(chunk) if place == 0 else [chunk]:
+                if lost.deaths == DEATHS:
+                    item = described(lost.first, self._items[lost.first])
+                    raise UserError(
+                        f"{DEATHS} workers died of item {item} ({reason}); if memory ran out, ask for fewer --workers, "
+                        "else leave the item out."
+                    )
+                heapq.heappush(self._again, lost)
+        self._crew.hire()
+
+    def _hand_out(self) -> None:
+        """Give each idle worker a chunk; those with one get a second while there is more than enough for all."""
+        while self._idle and (chunk := self._next()):
+            worker = self._idle.pop()
+            self._busy.add(worker)
+            self._give(worker, chunk)
+        while self._busy and len(self._items) - self._fresh > self._size and (chunk := self._next()):
+            self._give(self._busy.pop(), chunk)
+
+    def _give(self, worker: int, chunk: _Chunk) -> None:
+        self._given[worker].append(chunk)
+        self._crew.give(worker, self._items[chunk.first : chunk.end])
+
+    def _next(self) -> _Chunk | None:
+        if self._again:
+            return heapq.heappop(self._again)
+        left = len(self._items) - self._fresh
+        # Towards the end chunks get smaller, so that all workers end at about the same time.
+        share = min(CHUNK_ITEMS, CHUNK_SECONDS / max(self._seconds, 1e-9), left / (4 * self._size))
+        count = max(1, int(share))
+        if left == 0 or self._fresh + count > self._turn + AHEAD * self._size * count:
+            return None
+        self._fresh += count
+        return _Chunk(self._fresh - count, self._fresh)
+
+
+def _blamed(chunk: _Chunk) -> list[_Chunk]:
+    """Its items one by one, each with one death more: the next time it is seen which of them kills."""
+    return [_Chunk(first, first + 1, chunk.deaths + 1) for first in range(chunk.first, chunk.end)]
