@@ -3,7 +3,7 @@
 
 PYTHON     ?= python3
 DATA       ?= household
-CHECKPOINT ?= nano
+CHECKPOINT ?= $(if $(filter components,$(DATA)),nano-components,nano)
 PROTOCOL   ?= argus3d-v1
 SEED       ?= 0
 DEB        ?=
@@ -19,12 +19,14 @@ SOURCES_household  := household procedural
 SPLIT_household    := nano-v1
 SOURCES_procedural := procedural
 SPLIT_procedural   := nano-procedural-v1
+SOURCES_components := components
+SPLIT_components   := components-v1
 TRAINED_ON         := $(SOURCES_$(DATA):%=%-v1/train)
-$(if $(SOURCES_$(DATA)),,$(error DATA=$(DATA) is not known here; choose household or procedural))
+$(if $(SOURCES_$(DATA)),,$(error DATA=$(DATA) is not known here; choose household, components or procedural))
 
 # Where it goes: the defaults have plain names, every other setting adds its own word.
 NAME    := $(notdir $(CHECKPOINT:%/=%))
-RUN     := $(DATA)$(if $(filter-out nano,$(CHECKPOINT)),-$(subst /,_,$(CHECKPOINT:%/=%)))
+RUN     := $(DATA)$(if $(filter-out nano nano-$(DATA),$(CHECKPOINT)),-$(subst /,_,$(CHECKPOINT:%/=%)))
 RUN     := $(RUN)$(if $(filter-out argus3d-v1,$(PROTOCOL)),-$(basename $(notdir $(PROTOCOL))))
 RUN     := $(RUN)$(if $(filter-out 0,$(SEED)),-seed$(SEED))
 ROOT    := artifacts/data
@@ -41,8 +43,8 @@ help: ## print this
 	@echo
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo "  DATA=$(DATA) (household, procedural)   CHECKPOINT=$(CHECKPOINT) (nano or a folder)   PROTOCOL=$(PROTOCOL)"
-	@echo "  SEED=$(SEED)   DEB=$(DEB) (a household .deb you already have)   PYTHON=$(PYTHON)"
+	@echo "  DATA=$(DATA) (household, components, procedural)   CHECKPOINT=$(CHECKPOINT) (nano, nano-components or a folder)   PROTOCOL=$(PROTOCOL)"
+	@echo "  SEED=$(SEED)   DEB=$(DEB) (the package of household, or the folder of those of components, that you already have)   PYTHON=$(PYTHON)"
 
 # --- environment -----------------------------------------------------------------------------------------------------
 
@@ -59,7 +61,7 @@ $(ENV): pyproject.toml constraints.txt
 PREPARED := $(SOURCES_$(DATA):%=$(ROOT)/%/manifest.json)
 
 $(ROOT)/%/manifest.json: | $(ENV)
-	$(BIN)/argus3d data prepare $* --root $(ROOT) $(if $(filter household,$*),$(DEB:%=--deb %))
+	$(BIN)/argus3d data prepare $* --root $(ROOT) $(if $(filter $(DATA),$*),$(if $(filter-out procedural,$*),$(DEB:%=--deb %)))
 
 # --- samples ---------------------------------------------------------------------------------------------------------
 
@@ -156,12 +158,21 @@ NANO_CLASSES := chair,table,lamp,bed,shelf,sofa,mug,bottle,airplane,car,cabinet,
 NANO_DATA    := --root $(ROOT) --source household --source procedural \
                 --split eval/splits/household-v1.json --split eval/splits/procedural-v1.json
 
-# Interrupted, it goes on where it was.
+COMPONENTS   := button,capacitor,connector,crystal,diode,inductor,led,mounting,package,resistor,terminal_block,varistor
+PARTS_DATA   := --root $(ROOT) --source components --split eval/splits/components-v1.json
+
+# Interrupted, they go on where they were.
 train: $(ROOT)/household/manifest.json $(ROOT)/procedural/manifest.json | $(ENV) ## train nano into artifacts/checkpoints/nano (hours)
 	$(BIN)/argus3d train autoencoder $(NANO_DATA) --seed $(SEED) --out artifacts/training/autoencoder
 	$(BIN)/argus3d train transformer $(NANO_DATA) --seed $(SEED) --out artifacts/training/transformer \
 		--variants 12 --variants 4 --weight 6 --weight 1 --autoencoder artifacts/training/autoencoder \
 		--classes $(NANO_CLASSES) --checkpoint artifacts/checkpoints/nano
+
+train-components: $(ROOT)/components/manifest.json | $(ENV) ## train nano-components into artifacts/checkpoints (hours)
+	$(BIN)/argus3d train autoencoder $(PARTS_DATA) --seed $(SEED) --steps 9000 --out artifacts/training/components-autoencoder
+	$(BIN)/argus3d train transformer $(PARTS_DATA) --seed $(SEED) --steps 5000 --out artifacts/training/components-transformer \
+		--variants 8 --autoencoder artifacts/training/components-autoencoder \
+		--classes $(COMPONENTS) --checkpoint artifacts/checkpoints/nano-components
 
 # --- checks ----------------------------------------------------------------------------------------------------------
 
@@ -186,4 +197,4 @@ clean: ## remove prepared data, samples and caches; downloads, trained checkpoin
 	rm -rf $(ROOT) artifacts/samples artifacts/distances artifacts/nearest artifacts/notebooks
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis build
 
-.PHONY: help reproduce-tables report notebooks train bench test lint clean
+.PHONY: help reproduce-tables report notebooks train train-components bench test lint clean

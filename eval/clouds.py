@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
-from eval.sources import Job, chosen_points, is_split_part, jobs_of_folder, jobs_of_split
+from eval.sources import Job, chosen_points, jobs_of_folder, jobs_of_split
+from eval.splits import is_split_part
 
 ARRAY_SUFFIXES = (".npy", ".npz", ".pt")
 
@@ -87,7 +88,7 @@ def load_clouds(
         return _from_array(path, points, seed, label)
     if path.is_dir():
         return _gather(label, jobs_of_folder(path), points, seed, normals)
-    if is_split_part(source):
+    if is_split_part(source, data_root):
         if data_root is None:
             raise UserError(f"{source} is a split: name the folder of prepared data with --data-root")
         return _gather(label, jobs_of_split(source, data_root), points, seed, normals)
@@ -170,7 +171,7 @@ def _gather(name: str, jobs: list[Job], points: int, seed: int, with_normals: bo
         try:
             if job.problem:
                 raise UserError(job.problem)
-            cloud, own = job.read(job.path, points, item_rng(seed, job.id))
+            cloud, own = job.draw(points, item_rng(seed, job.id))
             clouds.append(cloud)
             found.append(job)
             normals += [own] if with_normals and own is not None else []

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from argus3d.data.files import beside, sha256_file
+from argus3d.data.mesh_files import MESH_SUFFIXES, read_mesh_file
 from argus3d.errors import UserError
 from eval.clouds import chosen_by_hash
 from eval.distances.lightfield import SHAPE, VERSION, LightField, LightFieldPairs, light_field
 from eval.distances.sets import Sets
-from eval.meshes import MESH_SUFFIXES, read_mesh, sample_mesh_file
 from eval.protocol import Protocol
 from eval.results import MetricValue
 from eval.set_metrics import set_metrics
@@ -62,8 +62,6 @@ def load_light_fields(
             f"give a folder of meshes ({' '.join(MESH_SUFFIXES)}) or samples"
         )
     jobs = [job for job in jobs_of_folder(folder) if only is None or job.id in only]
-    if any(job.read is not sample_mesh_file for job in jobs):
-        raise UserError(f"{source}: light fields need meshes, and prepared data hold points; give a folder of meshes")
     kept = _Kept(cache)
     found, fields, failed = [], [], []
     try:
@@ -71,7 +69,9 @@ def load_light_fields(
             try:
                 if job.problem:
                     raise UserError(job.problem)
-                fields.append(kept.light_field(job.path))
+                if job.file is None:
+                    raise UserError("light fields need meshes, and prepared data hold points; give a folder of meshes")
+                fields.append(kept.light_field(job.file))
                 found.append(job)
             except (UserError, OSError) as error:
                 failed.append((job.id, str(error)))
@@ -147,5 +147,5 @@ class _Kept:
 
 
 def _of_file(path: Path) -> LightField:
-    vertices, faces = read_mesh(path)
+    vertices, faces = read_mesh_file(path, path.name)
     return light_field(vertices, faces, path.name)

@@ -4,12 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import trimesh
 
+from argus3d.data.mesh_files import read_mesh_file
 from argus3d.errors import UserError
-
-MESH_SUFFIXES = (".ply", ".obj", ".glb", ".stl", ".off")
-
 
 Points = npt.NDArray[np.float32]
 
@@ -20,26 +17,8 @@ def sample_mesh_file(path: Path, points: int, rng: np.random.Generator) -> tuple
     returns : points and unit normals of their faces, (points, 3) float32, in the file's own coordinates
     Raises : UserError for a file that is missing, is no mesh, or has no surface
     """
-    vertices, faces = read_mesh(path)
+    vertices, faces = read_mesh_file(path, path.name)
     return sample_triangles(vertices[faces], points, rng, path.name)
-
-
-def read_mesh(path: Path) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """The mesh in a file, as it is there.
-
-    returns : vertices (V, 3) float64, faces (F, 3) int64
-    Raises : UserError for a file that is missing, is no mesh, or has no faces
-    """
-    if not path.is_file():
-        raise UserError(f"{path.name}: file is missing")
-    try:
-        mesh = trimesh.load_mesh(path, process=False)
-    except Exception as error:  # each format's parser has its own errors
-        raise UserError(f"{path.name}: not a readable mesh ({error})") from error
-    vertices, faces = np.asarray(getattr(mesh, "vertices", ())), np.asarray(getattr(mesh, "faces", ()))
-    if len(faces) == 0:
-        raise UserError(f"{path.name}: mesh without faces")
-    return vertices.astype(np.float64), faces.astype(np.int64)
 
 
 def sample_triangles(

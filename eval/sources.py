@@ -3,27 +3,36 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from argus3d.data.mesh_files import MESH_SUFFIXES
+from argus3d.data.prepared import PreparedData, PreparedShape, prepared_sources
+from argus3d.data.shape_files import CLOUD
+from argus3d.data.stores import Folder
 from argus3d.errors import UserError
-from eval.meshes import MESH_SUFFIXES, sample_mesh_file
-from eval.splits import FOLDER, load_part
+from eval.meshes import sample_mesh_file
+from eval.splits import load_part
 
 Points = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Job:
-    """One shape: who it is and how its points (and normals, if any) are had; `problem` if that is known to fail."""
+    """One shape: who it is and how its points (and normals, if any) are had; `problem` if that is known to fail.
+
+    file : the mesh, None where there is none
+    draw : (points, stream) -> (points, 3) float32 and the normals there, or None
+    """
 
     id: str
     category: str
-    path: Path
-    read: Callable[[Path, int, np.random.Generator], tuple[Points, Points | None]]
+    file: Path | None
+    draw: Callable[[int, np.random.Generator], tuple[Points, Points | None]]
     problem: str = ""
 
 
@@ -35,21 +44,18 @@ def jobs_of_folder(folder: Path) -> list[Job]:
     manifest = _manifest(folder)
     if "samples" in manifest:
         return [_job_of_sample(folder, entry) for entry in manifest["samples"]]
-    prepared = sorted(folder.rglob("pointcloud.npz"))
-    if prepared:
-        return [Job(path.parent.name, path.parent.parent.name, path, _draw_stored) for path in prepared]
+    if "shapes" in manifest:
+        return [_job_of_prepared(shape) for shape in PreparedData(folder.parent, [folder.name]).shapes.values()]
+    sampled = sorted(folder.rglob(CLOUD))
+    if sampled:
+        return [_job_of_cloud(path.parent) for path in sampled]
     meshes = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MESH_SUFFIXES)
     if not meshes:
         raise UserError(
-            f"{folder}: no samples manifest, no pointcloud.npz, no meshes ({' '.join(MESH_SUFFIXES)}); "
+            f"{folder}: no samples manifest, no {CLOUD}, no meshes ({' '.join(MESH_SUFFIXES)}); "
             "for an array name the file itself"
         )
-    jobs = []
-    for path in meshes:
-        relative = path.relative_to(folder)
-        category = relative.parts[0] if len(relative.parts) > 1 else ""
-        jobs.append(Job(relative.as_posix(), category, path, sample_mesh_file))
-    return jobs
+    return [_job_of_mesh(path, path.relative_to(folder)) for path in meshes]
 
 
 def checkpoint_sha256(folder: Path) -> str | None:
@@ -73,18 +79,28 @@ def _job_of_sample(folder: Path, entry: dict[str, Any]) -> Job:
     if "id" not in entry:
         raise UserError(f"{folder / 'manifest.json'}: a sample has no id; make the folder again")
     empty = bool(entry.get("empty")) or not entry.get("file")
+    file = folder / str(entry.get("file") or "")
     return Job(
         id=str(entry["id"]),
         category=str(entry.get("category") or ""),
-        path=folder / str(entry.get("file") or ""),
-        read=sample_mesh_file,
+        file=file,
+        draw=partial(sample_mesh_file, file),
         problem="empty: the manifest says this sample has no surface" if empty else "",
     )
 
 
-def is_split_part(source: str) -> bool:
-    """Whether a source names a part of a split file, such as "household-v1/test"."""
-    return "/" in source and (FOLDER / f"{source.split('/')[0]}.json").is_file()
+def _job_of_mesh(path: Path, below: Path) -> Job:
+    category = below.parts[0] if len(below.parts) > 1 else ""
+    return Job(below.as_posix(), category, path, partial(sample_mesh_file, path))
+
+
+def _job_of_cloud(folder: Path) -> Job:
+    """A shape in the layout of prepared data that no manifest speaks of."""
+    return _job_of_prepared(PreparedShape({"id": folder.name, "category": folder.parent.name}, Folder(folder)))
+
+
+def _job_of_prepared(shape: PreparedShape) -> Job:
+    return Job(shape.id, shape.category, None, partial(_draw_stored, shape))
 
 
 def jobs_of_split(source: str, data_root: Path) -> list[Job]:
@@ -93,28 +109,25 @@ def jobs_of_split(source: str, data_root: Path) -> list[Job]:
     data_root : folder of prepared data
     Raises : UserError where nothing is prepared; a shape that is not there is a job with a `problem`
     """
-    ids = load_part(source, FOLDER)
+    ids = load_part(source, data_root)
     # A split may mix sources, whose ids never collide, so the whole root is searched.
-    there = {path.parent.name: path for path in data_root.glob("*/*/*/pointcloud.npz")}
-    if not there:
+    if not prepared_sources(data_root):
         raise UserError(f"{data_root}: no prepared data, but split {source} needs it; prepare it, or mend --data-root")
-    missing = "not prepared: it has no pointcloud.npz under the data root"
-    return [
-        Job(item, there[item].parent.parent.name, there[item], _draw_stored)
-        if item in there
-        else Job(item, "", data_root, _draw_stored, problem=missing)
-        for item in ids
-    ]
+    there = PreparedData(data_root).shapes
+    return [_job_of_prepared(there[item]) if item in there else _missing(item) for item in ids]
 
 
-def _draw_stored(path: Path, points: int, rng: np.random.Generator) -> tuple[Points, Points | None]:
-    try:
-        with np.load(path) as content:
-            stored, normals = content["points"], content.get("normals")
-    except (KeyError, ValueError, EOFError) as error:
-        raise UserError(f"{path.name} holds no readable points ({error})") from error
+def _missing(item: str) -> Job:
+    def draw(points: int, rng: np.random.Generator) -> tuple[Points, None]:
+        raise UserError(f"{item} is not prepared")
+
+    return Job(item, "", None, draw, problem="not prepared: it is in no manifest under the data root")
+
+
+def _draw_stored(shape: PreparedShape, points: int, rng: np.random.Generator) -> tuple[Points, Points | None]:
+    stored, normals = shape.cloud(), shape.normals()
     if not np.isfinite(stored).all():
-        raise UserError(f"{path.name} holds points that are not finite")
+        raise UserError(f"{shape.id} holds points that are not finite")
     chosen = chosen_points(stored, points, rng)
     if normals is None or normals.shape != stored.shape:
         return stored[chosen].astype(np.float32), None

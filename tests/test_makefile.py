@@ -38,7 +38,7 @@ def test_every_target_is_documented_and_known(target: str) -> None:
 def test_an_unknown_source_is_refused_in_one_line() -> None:
     done = make("reproduce-tables", "DATA=cats")
     assert done.returncode == 2
-    assert "DATA=cats is not known here; choose household or procedural" in done.stderr
+    assert "DATA=cats is not known here; choose household, components or procedural" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -63,6 +63,14 @@ def test_procedural_needs_no_archive() -> None:
     text = make("-nB", "reproduce-tables", "DATA=procedural").stdout
     assert "prepare procedural" in text
     assert "household" not in text
+
+
+def test_components_have_a_checkpoint_of_their_own() -> None:
+    text = make("-nB", "reproduce-tables", "DATA=components", "DEB=mine").stdout
+    assert "prepare components --root artifacts/data --deb mine" in text
+    assert "--checkpoint nano-components" in recipe(text, "artifacts/samples/components/generated")
+    assert "components-v1/test" in recipe(text, "reports/results/components/nano-components.json")
+    assert "household" not in text and "procedural" not in text
 
 
 def test_a_deb_of_the_user_goes_to_household_only() -> None:

@@ -4,84 +4,74 @@ import argparse
 import json
 import sys
 from collections import Counter
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
-from argus3d.data.catalogue import Catalogue
-from argus3d.data.components import ComponentsCatalogue, fetch_components
-from argus3d.data.folder import UP_AXES, FolderCatalogue
-from argus3d.data.household import HouseholdCatalogue, fetch_household
-from argus3d.data.prepare import prepare
-from argus3d.data.procedural import ProceduralCatalogue
-from argus3d.errors import UserError
+from argus3d import engine
+from argus3d.data import sources
+from argus3d.data.folder import FolderCatalogue
+from argus3d.data.prepare import MAX_FAILED, prepare
+from argus3d.data.shape_files import PrepareConfig
 
-SOURCES = ("household", "components", "procedural", "folder")
+COUNTS = ("surface_points", "uniform_points", "near_points")
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `data` and its actions."""
+    """Add `data` and its actions, each with all sources."""
     actions = commands.add_parser("data", help="fetch, prepare and list shapes").add_subparsers(
         dest="action", required=True
     )
-    for name, text in (
-        ("fetch", "download what a source needs"),
-        ("prepare", "make clouds, occupancy samples and pictures"),
-        ("list", "name the classes and how many shapes each has"),
+    for name, run, text in (
+        ("fetch", run_fetch, "download what a source needs"),
+        ("prepare", run_prepare, "make clouds, occupancy samples and pictures"),
+        ("list", run_list, "name the classes and how many shapes each has"),
     ):
-        action = actions.add_parser(name, help=text)
-        action.set_defaults(run={"fetch": run_fetch, "prepare": run_prepare, "list": run_list}[name])
-        action.add_argument("source", choices=SOURCES)
-        action.add_argument("--root", type=Path, default=Path("artifacts/data"), help="folder of all data")
-        action.add_argument(
-            "--deb",
-            type=Path,
-            help="household: a .deb or folder of .sh3f files you already have; components: a folder with both .debs",
-        )
-        action.add_argument("--path", type=Path, help="folder: the tree of mesh files; its sub-folders are the classes")
-        action.add_argument("--up", choices=UP_AXES, default="y", help="folder: the axis that points up in all files")
-        action.add_argument("--name", help="folder: name of the prepared source (default: made from the folder's name)")
-        if name == "prepare":
-            action.add_argument("--workers", type=int, help="processes (default: one a core)")
+        action = actions.add_parser(name, help=text).add_subparsers(dest="source", required=True, metavar="SOURCE")
+        for source in sources.SOURCES:
+            parser = action.add_parser(source, help=sources.SOURCES[source].text)
+            parser.set_defaults(run=run)
+            parser.add_argument("--root", type=Path, default=Path("artifacts/data"), help="folder of all data")
+            sources.SOURCES[source].add_arguments(parser)
+            if name == "prepare":
+                _add_prepare(parser)
 
 
-def open_source(arguments: argparse.Namespace) -> Catalogue:
-    """A source's catalogue, fetched first where it has to be."""
-    if arguments.source == "household":
-        return HouseholdCatalogue(fetch_household(arguments.root, arguments.deb))
-    if arguments.source == "components":
-        return ComponentsCatalogue(fetch_components(arguments.root, arguments.deb))
-    if arguments.source == "folder":
-        return _open_folder(arguments)
-    return ProceduralCatalogue()
-
-
-def _open_folder(arguments: argparse.Namespace) -> FolderCatalogue:
-    """The catalogue of the folder that --path names; what it leaves out is said on stderr."""
-    if arguments.path is None:
-        raise UserError("source folder needs --path: give the folder of mesh files.")
-    catalogue = FolderCatalogue(arguments.path, arguments.up, arguments.name)
-    for link in catalogue.linked_folders:
-        print(f"{link} is a linked folder and was not entered", file=sys.stderr)
-    return catalogue
+def _add_prepare(parser: argparse.ArgumentParser) -> None:
+    defaults: dict[str, Any] = {field.name: field.default for field in fields(PrepareConfig)}
+    for name in COUNTS:
+        what = f"{name.replace('_', ' ')} of a shape (default: {defaults[name]:,})"
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=defaults[name], help=what)
+    parser.add_argument("--no-pictures", action="store_true", help="draw no small picture of each shape")
+    parser.add_argument("--packed", action="store_true", help="write .zip files of many shapes in place of folders")
+    parser.add_argument(
+        "--max-failed", type=float, default=MAX_FAILED, metavar="SHARE",
+        help="stop once more than this share of all shapes failed (default: %(default)s)",
+    )  # fmt: skip
+    engine.add_arguments(parser)
 
 
 def run_fetch(arguments: argparse.Namespace) -> None:
     """Fetch a source and say what came."""
-    items = open_source(arguments).items()
+    items = sources.open_source(arguments).items()
     print(json.dumps({"source": arguments.source, "shapes": len(items)}))
 
 
 def run_list(arguments: argparse.Namespace) -> None:
     """Print the number of shapes of each class."""
-    items = open_source(arguments).items()
+    items = sources.open_source(arguments).items()
     print(json.dumps(dict(sorted(Counter(item.category for item in items).items())), indent=1))
 
 
 def run_prepare(arguments: argparse.Namespace) -> None:
     """Prepare a source; what is there already is kept."""
-    catalogue = open_source(arguments)
+    catalogue = sources.open_source(arguments)
     if isinstance(catalogue, FolderCatalogue):
         catalogue.record_origin(arguments.root)
-    manifest = prepare(catalogue, arguments.root, workers=arguments.workers)
+    counts = {name: getattr(arguments, name) for name in COUNTS}
+    config = PrepareConfig(**counts, pictures=not arguments.no_pictures)
+    worker = engine.from_arguments(arguments)
+    manifest = prepare(catalogue, arguments.root, config, worker, arguments.packed, arguments.max_failed)
     for item_id, reason in manifest["failed"]:
         print(f"{item_id} failed: {reason}", file=sys.stderr)
     print(json.dumps(manifest["counts"]))

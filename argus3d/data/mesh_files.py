@@ -11,7 +11,7 @@ from argus3d.data.wrl import wrl_mesh
 from argus3d.errors import UserError
 
 MESH_SUFFIXES = (".glb", ".gltf", ".obj", ".off", ".ply", ".stl", ".wrl")
-MAX_FACES = 5_000_000
+MAX_FACES = 10_000_000  # a sample cut at 1,024 cells may have six million
 MAX_BYTES = 2 << 30  # no format needs more for MAX_FACES
 MAX_COORDINATE = 1e8  # single precision has steps of 8 there; what lies further is a mistake
 _MIN_AREA = 1e-12  # twice the area of the smallest face that is kept, in squares of the longest side

@@ -1,7 +1,6 @@
 """Triangle meshes read from files, and refused where they cannot be a shape."""
 
 import io
-from pathlib import Path
 
 import numpy as np
 import trimesh
@@ -37,23 +36,15 @@ def checked_mesh(vertices: ArrayLike, faces: ArrayLike, name: str) -> Mesh:
     return v, f.astype(np.int64)
 
 
-def load_mesh(path: Path) -> Mesh:
-    """Read a mesh file (.obj, .ply, .off, .stl, .glb, .gltf), with the parts of a scene put together as placed.
-
-    Returns vertices (V, 3) float64 and faces (F, 3) int64 in the file's own units and axes.
-
-    Raises UserError for a file that is missing, unreadable or refused by `checked_mesh`.
-    """
-    if not path.is_file():
-        raise UserError(f"{path} does not exist: give the path of a mesh file.")
-    return mesh_from_bytes(path.read_bytes(), path.suffix.lstrip(".").lower(), str(path))
-
-
 def mesh_from_bytes(content: bytes, file_type: str, name: str) -> Mesh:
-    """Read a mesh as `load_mesh` does, from the content of a file.
+    """Read the content of a mesh file, with the parts of a scene put together as placed.
 
     file_type : the suffix without dot, such as "obj"
     name : the id or file that an error names
+
+    Returns vertices (V, 3) float64 and faces (F, 3) int64 in the file's own units and axes.
+
+    Raises UserError for content that is unreadable or refused by `checked_mesh`.
     """
     try:
         # process=False keeps the vertices as written; materials would be looked for in files that are not there.

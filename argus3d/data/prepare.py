@@ -1,127 +1,222 @@
 """From a catalogue to training and evaluation data: clouds, occupancy samples and pictures in the OccNet layout."""
 
+import hashlib
 import json
-import os
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
-from argus3d.data.catalogue import Catalogue, Item
-from argus3d.data.files import beside, sha256_file, write_atomically, write_json
-from argus3d.data.solid import MeshSolid
-from argus3d.data.streams import item_rng
+from argus3d.data.catalogue import Archived, Catalogue, Item
+from argus3d.data.files import write_json
+from argus3d.data.shape_files import PrepareConfig, ShapeFiles, files_of_sampled, files_of_solid
+from argus3d.data.stores import (
+    PACKS,
+    pack_writer,
+    read_record,
+    read_records,
+    records_file,
+    write_records,
+    write_shape,
+)
+from argus3d.engine import Engine, local
 from argus3d.errors import UserError
-from argus3d.render import render_png
 
-BOX = 0.55  # queries cover [-0.55, 0.55]^3
-ARRAYS = ("pointcloud.npz", "points.npz", "points_near.npz")
+Record = dict[str, Any]
+MAX_FAILED = 0.5
+FEW_FAILED = 10  # so few stop no run, whatever their share
+PACK_SIZE = 256  # shapes of a pack, where the source does not come in archives
 
 
 @dataclass(frozen=True)
-class PrepareConfig:
-    """How many points of which kind; part of the manifest, so that other settings never mix in one folder."""
+class Portion:
+    """What one worker prepares at a time: an archive's items, a pack's, or a single one."""
 
-    surface_points: int = 6144
-    uniform_points: int = 12288
-    near_points: int = 8192
-    near_sigmas: tuple[float, ...] = (0.02, 0.04)
-    seed: int = 0
+    name: str
+    items: tuple[Item, ...]
 
 
 def prepare(
-    catalogue: Catalogue, root: Path, config: PrepareConfig | None = None, workers: int | None = None
+    catalogue: Catalogue | Archived,
+    root: Path,
+    config: PrepareConfig | None = None,
+    engine: Engine | None = None,
+    packed: bool = False,
+    max_failed: float = MAX_FAILED,
 ) -> dict[str, Any]:
-    """Prepare every item of `catalogue` under `root/<name>/<category>/<id>/` and write the manifest last.
+    """Prepare every item of `catalogue` under `root/<name>/` and write the manifest last.
 
     Finished items of an interrupted run are kept. An item that fails is listed in the manifest with its reason and
-    stops nothing. Returns the manifest. Raises: UserError when the folder holds other settings.
+    stops nothing, until more than `max_failed` of all items did.
+
+    engine : where the work is done, by default on all cores here; no byte depends on it
+    packed : uncompressed .zip files of many shapes, in place of `<category>/<id>/` folders
+
+    Returns the manifest. Raises: UserError when the folder holds other settings, or too many items failed.
     """
     config = config or PrepareConfig()
     folder = root / catalogue.name
-    _check_settings(folder, config)
     items = catalogue.items()
-    work = partial(_prepare_item, catalogue, folder, config)
-    records = _map(work, items, workers or os.cpu_count() or 1, catalogue.name)
-    shapes = [record for record in records if "failed" not in record]
-    failed = [[record["id"], record["failed"]] for record in records if "failed" in record]
-    manifest = {
-        "schema": 1,
-        "source": catalogue.name,
-        "settings": asdict(config),
-        "counts": {"asked": len(items), "found": len(shapes), "failed": len(failed)},
-        "failed": failed,
-        "shapes": shapes,
-    }
+    _check_unique(items, catalogue.name)
+    _check_settings(folder, asdict(config) | {"packed": packed})
+    portions = _portions(catalogue, items, packed)
+    start = partial(_start, catalogue, folder, config, packed)
+    results = (engine or local()).map(start, portions)
+    records = _collect(portions, results, len(items), max_failed, catalogue.name)
+    manifest = _manifest(catalogue.name, config, records) | (_packs(folder, portions) if packed else {})
     write_json(folder / "manifest.json", manifest)
     return manifest
 
 
-def _map(work: Callable[[Item], dict[str, Any]], items: list[Item], workers: int, name: str) -> list[dict[str, Any]]:
-    progress = partial(tqdm, total=len(items), desc=f"prepare {name}", unit="shape", disable=None)
-    if workers == 1:
-        return list(progress(map(work, items)))
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        return list(progress(pool.map(work, items, chunksize=4)))
+def _check_unique(items: Sequence[Item], name: str) -> None:
+    twice = [item_id for item_id, uses in Counter(item.id for item in items).items() if uses > 1]
+    if twice:
+        raise UserError(f"{name} has {len(twice)} ids more than once, first {twice[0]}; every shape needs its own.")
 
 
-def _check_settings(folder: Path, config: PrepareConfig) -> None:
+def _check_settings(folder: Path, settings: dict[str, Any]) -> None:
     path = folder / "settings.json"
-    wanted = json.loads(json.dumps(asdict(config)))
+    wanted = json.loads(json.dumps(settings))
     if path.exists() and json.loads(path.read_text()) != wanted:
         raise UserError(f"{folder} was prepared with other settings (see {path}); remove it or name another root.")
     write_json(path, wanted)
 
 
-def _prepare_item(catalogue: Catalogue, folder: Path, config: PrepareConfig, item: Item) -> dict[str, Any]:
-    """Write the files of one item and return its manifest record; `record.json`, written last, marks it as whole."""
-    target = folder / item.category / item.id
-    record_path = target / "record.json"
-    if record_path.exists():
-        return dict(json.loads(record_path.read_text()))
+def _portions(catalogue: Catalogue | Archived, items: Sequence[Item], packed: bool) -> list[Portion]:
+    if isinstance(catalogue, Archived):
+        by_id = {item.id: item for item in items}
+        return [Portion(name, tuple(by_id[key] for key in ids)) for name, ids in catalogue.portions()]
+    size = PACK_SIZE if packed else 1
+    parts = [tuple(items[start : start + size]) for start in range(0, len(items), size)]
+    return [Portion(f"{index:05d}", part) for index, part in enumerate(parts)]
+
+
+def _start(
+    catalogue: Catalogue | Archived, folder: Path, config: PrepareConfig, packed: bool
+) -> Callable[[Portion], list[Record]]:
+    """What a worker does with a portion; a failed item's record has `failed`, the reason."""
+    made = partial(_made, catalogue, config)
+    return partial(_fill_pack if packed else _fill_folders, made, folder)
+
+
+Made = Callable[[Sequence[Item]], Iterator[tuple[Item, ShapeFiles | str]]]
+
+
+def _fill_folders(made: Made, folder: Path, portion: Portion) -> list[Record]:
+    targets = {item.id: folder / item.category / item.id for item in portion.items}
+    finished = {item_id: read_record(target) for item_id, target in targets.items()}
+    records = [record for record in finished.values() if record]
+    for item, shape in made([item for item in portion.items if not finished[item.id]]):
+        if isinstance(shape, ShapeFiles):
+            write_shape(targets[item.id], shape)
+        records.append(_record(item, shape))
+    return records
+
+
+def _fill_pack(made: Made, folder: Path, portion: Portion) -> list[Record]:
+    pack = folder / PACKS / f"{portion.name}.zip"
+    if pack.is_file() and records_file(pack).is_file():
+        kept = read_records(pack)
+        if {record["id"] for record in kept} == {item.id for item in portion.items}:
+            return kept
+    records = []
+    with pack_writer(pack) as writer:
+        for item, shape in made(portion.items):
+            if isinstance(shape, ShapeFiles):
+                writer.add(f"{item.category}/{item.id}", shape.files)
+                records.append(_record(item, shape) | {"pack": pack.name})
+            else:
+                records.append(_record(item, shape))
+    if all("failed" in record for record in records):
+        pack.unlink()  # an archive that is not there yet: the next run looks again
+        return records
+    write_records(pack, records)
+    return records
+
+
+def _record(item: Item, shape: ShapeFiles | str) -> Record:
+    return {"id": item.id, "failed": shape} if isinstance(shape, str) else shape.record
+
+
+def _made(
+    catalogue: Catalogue | Archived, config: PrepareConfig, items: Sequence[Item]
+) -> Iterator[tuple[Item, ShapeFiles | str]]:
+    """The files of each item, or why there are none."""
+    if not items:
+        return
+    if isinstance(catalogue, Archived):
+        by_id = {item.id: item for item in items}
+        for item_id, sampled in catalogue.samples([item.id for item in items]):
+            item = by_id[item_id]
+            problem = str(sampled) if isinstance(sampled, UserError) else None
+            yield item, problem or _attempt(item, partial(files_of_sampled, item, sampled, config))  # type: ignore[arg-type]
+    else:
+        for item in items:
+            yield item, _attempt(item, partial(_files_of_mesh, catalogue, config, item))
+
+
+def _files_of_mesh(catalogue: Catalogue, config: PrepareConfig, item: Item) -> ShapeFiles:
+    picture = catalogue.picture(item.id) if config.pictures else None
+    return files_of_solid(item, catalogue.shape(item.id), config, picture)
+
+
+def _attempt(item: Item, work: Callable[[], ShapeFiles]) -> ShapeFiles | str:
     try:
-        record = asdict(item) | _write_samples(catalogue, target, config, item)
+        return work()
     except UserError as error:
-        return {"id": item.id, "failed": str(error)}
-    write_json(record_path, record)
-    return record
+        return str(error)
+    except Exception as error:  # one shape in a million that no one has thought of must not stop the others
+        return f"{item.id}: {type(error).__name__}: {error}"
 
 
-def _write_samples(catalogue: Catalogue, target: Path, config: PrepareConfig, item: Item) -> dict[str, Any]:
-    rng = item_rng(config.seed, item.id)
-    solid = catalogue.shape(item.id)
-    points, normals = solid.surface(config.surface_points, rng)
-    uniform = rng.uniform(-BOX, BOX, (config.uniform_points, 3)).astype(np.float16)
-    sigma = np.resize(config.near_sigmas, config.near_points)[:, None]
-    centres = points[rng.integers(len(points), size=config.near_points)]
-    near = np.clip(centres + sigma * rng.standard_normal((config.near_points, 3)), -BOX, BOX).astype(np.float16)
-    # Occupancy belongs to the stored, rounded points.
-    found = solid.examine(uniform.astype(np.float64)) if isinstance(solid, MeshSolid) else None
-    inside = found.inside if found else solid.contains(uniform.astype(np.float64))
-    if not inside.any():
-        raise UserError(f"{item.id}: no sampled point lies inside the shape; it is too thin to model, leave it out.")
-    near_inside = solid.contains(near.astype(np.float64))
-    _save(target / "pointcloud.npz", points=points.astype(np.float16), normals=normals.astype(np.float16))
-    _save(target / "points.npz", points=uniform, occupancies=np.packbits(inside))
-    _save(target / "points_near.npz", points=near, occupancies=np.packbits(near_inside))
-    record: dict[str, Any] = {
-        "inside": round(float(inside.mean()), 6),
-        "disagreement": round(found.disagreement, 6) if found else 0.0,
-        "solidity": round(found.solidity, 6) if found else 1.0,
+def _collect(
+    portions: Sequence[Portion], results: Iterator[list[Record]], asked: int, max_failed: float, name: str
+) -> list[Record]:
+    """The records of all portions, sorted by id. Raises: UserError once too many failed."""
+    records: list[Record] = []
+    failed = 0
+    with tqdm(total=asked, desc=f"prepare {name}", unit="shape", disable=None) as bar:
+        for portion, found in zip(portions, results, strict=True):
+            records += found
+            failed += sum("failed" in record for record in found)
+            bar.update(len(portion.items))
+            if failed > max(max_failed * asked, FEW_FAILED):
+                raise UserError(_summary(records, asked, failed))
+    return sorted(records, key=lambda record: str(record["id"]))
+
+
+def _summary(records: Sequence[Record], asked: int, failed: int) -> str:
+    # Reasons differ in the ids that they name; what follows the first colon is the reason.
+    texts = [str(record["failed"]) for record in records if "failed" in record]
+    reasons = Counter(text.partition(": ")[2] or text for text in texts)
+    often = "; ".join(f"{count} times {reason!r}" for reason, count in reasons.most_common(3))
+    return (
+        f"{failed} of {len(records)} shapes failed ({asked} asked), most often: {often} "
+        "Finished shapes are kept; mend the source, or allow more with --max-failed."
+    )
+
+
+def _manifest(name: str, config: PrepareConfig, records: Sequence[Record]) -> dict[str, Any]:
+    shapes = [record for record in records if "failed" not in record]
+    failed = [[record["id"], record["failed"]] for record in records if "failed" in record]
+    counts = {"asked": len(records), "found": len(shapes), "failed": len(failed)}
+    return {
+        "schema": 1,
+        "source": name,
+        "settings": asdict(config),
+        "counts": counts,
+        "failed": failed,
+        "shapes": shapes,
     }
-    render = render_png(*solid.mesh(), size=128)
-    write_atomically(target / "render.png", render)
-    write_atomically(target / "picture.png", catalogue.picture(item.id) or render)
-    record["sha256"] = {name: sha256_file(target / name) for name in ARRAYS}
-    return record
 
 
-def _save(path: Path, **arrays: np.ndarray) -> None:
-    with beside(path) as scratch:
-        np.savez(scratch, **arrays)  # type: ignore[arg-type]
+def _packs(folder: Path, portions: Sequence[Portion]) -> dict[str, Any]:
+    """Of packs the manifest names the lists of records only, which hold the sums of all arrays."""
+    packs = [folder / PACKS / f"{portion.name}.zip" for portion in portions]
+    lists = {pack.name: records_file(pack) for pack in packs}
+    sums = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in lists.items() if path.is_file()}
+    return {"packs": sums, "shapes": []}

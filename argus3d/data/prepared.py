@@ -1,4 +1,4 @@
-"""Prepared shapes read back: by id, from the folders that `prepare` wrote."""
+"""Prepared shapes read back: by id, from the folders and packs that `prepare` wrote."""
 
 import json
 from collections.abc import Sequence
@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from argus3d.data.shape_files import CLOUD, PICTURE, QUERIES, RENDER
+from argus3d.data.stores import PACKS, Folder, Packed, Place, read_arrays, read_records
 from argus3d.errors import UserError
 
 
 @dataclass(frozen=True)
 class PreparedShape:
-    """One shape of a manifest: its record and its folder."""
+    """One shape of a manifest: its record, and where its files lie."""
 
     record: dict[str, Any]
-    folder: Path
+    place: Place
 
     @property
     def id(self) -> str:
@@ -29,37 +31,55 @@ class PreparedShape:
 
     def cloud(self) -> NDArray[np.float16]:
         """Surface points (N, 3) float16."""
-        return _read(self.folder / "pointcloud.npz", "points")
+        return self._arrays(CLOUD, "points")[0]
+
+    def normals(self) -> NDArray[np.float16] | None:
+        """Outward unit normals (N, 3) float16 of the cloud, None where the source has none."""
+        return read_arrays(self.place, CLOUD, "normals")[0]
 
     def occupancy(self, kind: str) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
-        """Query points (Q, 3) float16 and which are inside (Q,) bool; kind "uniform" or "near"."""
-        path = self.folder / {"uniform": "points.npz", "near": "points_near.npz"}[kind]
-        points = _read(path, "points")
-        return points, np.unpackbits(_read(path, "occupancies"))[: len(points)].astype(bool)
+        """Query points (Q, 3) float16 and which are inside (Q,) bool; kind "uniform" or "near".
 
+        Raises: UserError where there are none, such as near ones of a source that was sampled elsewhere.
+        """
+        points, packed = self._arrays(QUERIES[kind], "points", "occupancies")
+        return points, np.unpackbits(packed)[: len(points)].astype(bool)
 
-def _read(path: Path, key: str) -> NDArray[Any]:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return np.asarray(arrays[key])
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path} cannot be read ({error}); remove its folder and prepare again.") from error
+    def _arrays(self, name: str, *keys: str) -> list[NDArray[Any]]:
+        arrays = read_arrays(self.place, name, *keys)
+        missing = [key for key, array in zip(keys, arrays, strict=True) if array is None]
+        if missing:
+            raise UserError(f"{name} of {self.place} holds no {missing[0]}; remove it and prepare again.")
+        return [array for array in arrays if array is not None]
+
+    def render(self) -> bytes:
+        """A small PNG of the shape, drawn like those of samples."""
+        return self.place.read(RENDER)
+
+    def picture(self) -> bytes:
+        """The source's own PNG of the shape, or the small one where it has none."""
+        return self.place.read(PICTURE)
 
 
 class PreparedData:
     """All prepared shapes of the sources under a root, found by id."""
 
-    def __init__(self, root: Path, sources: Sequence[str]) -> None:
-        """Read the manifests. Raises: UserError when a source has not been prepared."""
+    def __init__(self, root: Path, sources: Sequence[str] | None = None) -> None:
+        """Read the manifests.
+
+        sources : names, None for all that are prepared under the root
+
+        Raises: UserError when a source has not been prepared, or two of them share an id.
+        """
         self.root = root
         self.shapes: dict[str, PreparedShape] = {}
-        for source in sources:
-            path = root / source / "manifest.json"
-            if not path.exists():
-                raise UserError(f"{path} is missing; run `argus3d data prepare {source} --root {root}`.")
-            for record in json.loads(path.read_text())["shapes"]:
-                folder = root / source / record["category"] / record["id"]
-                self.shapes[record["id"]] = PreparedShape(record, folder)
+        for source in prepared_sources(root) if sources is None else sources:
+            for record in _records(root / source):
+                shape = PreparedShape(record, _place(root / source, record))
+                other = self.shapes.setdefault(shape.id, shape)
+                if other is not shape:
+                    both = f"{other.record['source']} and {record['source']}"
+                    raise UserError(f"{both} under {root} share the id {shape.id}; prepare one under another root.")
 
     def select(self, ids: Sequence[str]) -> list[PreparedShape]:
         """The shapes of `ids`, in that order. Raises: UserError when some are missing, naming the first."""
@@ -67,3 +87,23 @@ class PreparedData:
         if missing:
             raise UserError(f"{len(missing)} of {len(ids)} shapes are not under {self.root}, first {missing[0]}.")
         return [self.shapes[item_id] for item_id in ids]
+
+
+def prepared_sources(root: Path) -> list[str]:
+    """Names of the sources that are prepared under a root, sorted."""
+    return sorted(path.parent.name for path in root.glob("*/manifest.json"))
+
+
+def _records(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "manifest.json"
+    if not path.exists():
+        raise UserError(f"{path} is missing; run `argus3d data prepare {folder.name} --root {folder.parent}`.")
+    manifest = json.loads(path.read_text())
+    packed = (read_records(folder / PACKS / name) for name in sorted(manifest.get("packs", ())))
+    return [*manifest["shapes"], *(record for records in packed for record in records if "failed" not in record)]
+
+
+def _place(folder: Path, record: dict[str, Any]) -> Place:
+    if "pack" in record:
+        return Packed(folder / PACKS / record["pack"], f"{record['category']}/{record['id']}/")
+    return Folder(folder / record["category"] / record["id"])

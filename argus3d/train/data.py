@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from argus3d.data.prepare import BOX
 from argus3d.data.prepared import PreparedShape
+from argus3d.data.shape_files import BOX
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import argparse
 import io
 import json
+import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,12 +20,15 @@ INK, GREY = (30, 30, 30), (120, 120, 120)
 RIGHT_TINT = (226, 236, 247)
 
 
+Picture = Path | zipfile.Path
+
+
 @dataclass(frozen=True)
 class Pair:
     """Two pictures side by side, None where there is no shape, and a line below them."""
 
-    left: Path | None
-    right: Path | None
+    left: Picture | None
+    right: Picture | None
     caption: str
 
 
@@ -52,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def sample_rows(folder: Path, nearest: dict[str, Any], originals: dict[str, Path]) -> dict[str, list[Pair]]:
+def sample_rows(folder: Path, nearest: dict[str, Any], originals: dict[str, Picture]) -> dict[str, list[Pair]]:
     """Class -> its first samples with their nearest training shapes; below them the Chamfer distance."""
 
     def pair(sample: dict[str, Any]) -> Pair:
@@ -63,7 +67,7 @@ def sample_rows(folder: Path, nearest: dict[str, Any], originals: dict[str, Path
     return _rows(_read(folder / "manifest.json")["samples"], pair)
 
 
-def reconstruction_rows(folder: Path, originals: dict[str, Path]) -> dict[str, list[Pair]]:
+def reconstruction_rows(folder: Path, originals: dict[str, Picture]) -> dict[str, list[Pair]]:
     """Class -> its first reconstructions, sources in turn, with their originals; below them the IoU."""
 
     def pair(sample: dict[str, Any]) -> Pair:
@@ -105,7 +109,7 @@ def contact_sheet(rows: dict[str, list[Pair]], headings: tuple[str, str]) -> byt
 def _paste(
     sheet: Image.Image,
     draw: ImageDraw.ImageDraw,
-    path: Path | None,
+    path: Picture | None,
     corner: tuple[int, int],
     background: str | tuple[int, int, int],
 ) -> None:
@@ -113,7 +117,7 @@ def _paste(
     x, y = corner
     tile = Image.new("RGB", (TILE, TILE), background)
     if path is not None:
-        with Image.open(path) as picture:
+        with path.open("rb") as stream, Image.open(stream) as picture:
             scaled = picture.convert("RGB").resize((TILE, TILE), Image.Resampling.LANCZOS)
         # white turns into the background, and shades keep their depth
         tile = ImageChops.multiply(scaled, tile)
@@ -150,12 +154,16 @@ def _picture(folder: Path, sample: dict[str, Any]) -> Path | None:
     return path
 
 
-def _pictures(data_root: Path) -> dict[str, Path]:
-    """Id -> picture of every prepared shape, drawn like the samples."""
-    return {path.parent.name: path for path in sorted(data_root.glob("*/*/*/render.png"))}
+def _pictures(data_root: Path) -> dict[str, Picture]:
+    """Id -> picture of every prepared shape, drawn like the samples, from folders and packs."""
+    found: dict[str, Picture] = {path.parent.name: path for path in sorted(data_root.glob("*/*/*/render.png"))}
+    for pack in map(zipfile.ZipFile, sorted(data_root.glob("*/packs/*.zip"))):
+        names = (name for name in pack.namelist() if name.endswith("/render.png"))
+        found |= {name.split("/")[-2]: zipfile.Path(pack, name) for name in names}
+    return found
 
 
-def _original(originals: dict[str, Path], item: str) -> Path:
+def _original(originals: dict[str, Picture], item: str) -> Picture:
     if item not in originals:
         raise FileNotFoundError(f"there is no picture of {item} in the prepared data; prepare it again")
     return originals[item]

@@ -7,7 +7,7 @@ import trimesh
 from numpy.typing import NDArray
 
 from argus3d.data.catalogue import Item
-from argus3d.data.prepare import PrepareConfig
+from argus3d.data.shape_files import PrepareConfig
 from argus3d.errors import UserError
 
 SMALL = PrepareConfig(surface_points=300, uniform_points=400, near_points=200)

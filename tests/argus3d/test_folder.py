@@ -15,6 +15,7 @@ from argus3d.cli import main
 from argus3d.data.folder import FolderCatalogue
 from argus3d.data.prepare import prepare
 from argus3d.data.prepared import PreparedData
+from argus3d.engine import local
 from argus3d.errors import UserError
 from tests.argus3d.balls import SMALL
 from tests.argus3d.gltf_files import tetrahedron
@@ -166,7 +167,7 @@ def test_folders_and_names_that_cannot_be_are_refused(tmp_path: Path) -> None:
 def test_prepared_twice_or_resumed_the_bytes_are_the_same(tree: Path, tmp_path: Path) -> None:
     catalogue, root = FolderCatalogue(tree), tmp_path / "one"
     catalogue.record_origin(root)
-    manifest = prepare(catalogue, root, SMALL, workers=1)
+    manifest = prepare(catalogue, root, SMALL, engine=local(1))
     assert manifest["counts"] == {"asked": 6, "found": 5, "failed": 1}
     assert manifest["failed"][0][0] == "lamp-cut" and "lamp/cut.glb: cannot be read" in manifest["failed"][0][1]
     whole = contents(root)
@@ -174,7 +175,7 @@ def test_prepared_twice_or_resumed_the_bytes_are_the_same(tree: Path, tmp_path: 
     (root / "my-shapes" / "lamp" / "lamp-a" / "record.json").unlink()
     for again in (root, tmp_path / "two"):
         FolderCatalogue(tree).record_origin(again)
-        prepare(FolderCatalogue(tree), again, SMALL, workers=1)
+        prepare(FolderCatalogue(tree), again, SMALL, engine=local(1))
         assert contents(again) == whole
     shape = PreparedData(root, ["my-shapes"]).shapes["lamp-a"]
     np.testing.assert_allclose(np.abs(shape.cloud()).max(0), [1 / 6, 1 / 2, 1 / 6], atol=0.01)
@@ -183,14 +184,14 @@ def test_prepared_twice_or_resumed_the_bytes_are_the_same(tree: Path, tmp_path: 
 def test_what_is_prepared_is_never_mixed_with_other_files(tree: Path, tmp_path: Path) -> None:
     root = tmp_path / "data"
     FolderCatalogue(tree).record_origin(root)
-    prepare(FolderCatalogue(tree), root, SMALL, workers=1)
+    prepare(FolderCatalogue(tree), root, SMALL, engine=local(1))
     with pytest.raises(UserError, match=r"was prepared with --up y.*--name"):
         FolderCatalogue(tree, "z").record_origin(root)
     box(tree / "lamp" / "new.obj")  # more files, a repaired one, and one fewer, are no contradiction
     box(tree / "lamp" / "cut.glb")
     (tree / "top.off").unlink()
     FolderCatalogue(tree).record_origin(root)
-    assert prepare(FolderCatalogue(tree), root, SMALL, workers=1)["counts"] == {"asked": 6, "found": 6, "failed": 0}
+    assert prepare(FolderCatalogue(tree), root, SMALL, engine=local(1))["counts"] == {"asked": 6, "found": 6, "failed": 0}
     before = contents(root)
     box(tree / "lamp" / "a.ply", (5, 1, 1))
     with pytest.raises(UserError, match=r"lamp/a\.ply is not the file that .* was prepared from"):
@@ -218,5 +219,7 @@ def test_the_command_prepares_lists_and_says_what_it_left_out(
     assert origin["up"] == "z" and origin["files"]["chair-a"]["path"] == "chair/a.obj" and "ignored" in origin["units"]
     assert main(["data", "list", *arguments]) == 0
     assert json.loads(capsys.readouterr().out) == {"chair": 2}
-    assert main(["data", "prepare", "folder", "--root", str(root)]) == 1
-    assert "needs --path" in capsys.readouterr().err
+    for words in (["folder", "--root", str(root)], ["procedural", "--path", str(tree)]):  # none is passed over in silence
+        with pytest.raises(SystemExit, match="2"):
+            main(["data", "prepare", *words])
+        assert "--path" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from argus3d import checkpoint
 from argus3d.cli import main
 from argus3d.data.prepare import prepare
 from argus3d.data.splits import ids_sha256
+from argus3d.engine import local
 from argus3d.errors import UserError
 from argus3d.generator import ArgusGenerator, SamplingConfig, requests
 from argus3d.reconstruct import iou
@@ -83,10 +84,10 @@ def test_a_folder_of_other_settings_is_left_alone(tmp_path: Path, capsys: pytest
 
 
 def test_reconstruct_and_scramble(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    from argus3d.data.prepare import PrepareConfig
+    from argus3d.data.shape_files import PrepareConfig
 
     root = tmp_path / "data"
-    prepare(BallCatalogue(count=3), root, PrepareConfig(2048, 400, 200), workers=1)
+    prepare(BallCatalogue(count=3), root, PrepareConfig(2048, 400, 200), engine=local(1))
     ids = ["ball-02", "ball-00"]
     split = tmp_path / "toy-v1.json"
     split.write_text(json.dumps({"parts": {"test": {"ids": ids, "sha256": ids_sha256(ids)}}}))

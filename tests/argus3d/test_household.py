@@ -11,7 +11,7 @@ import pytest
 from argus3d.data import household
 from argus3d.data.files import sha256_file
 from argus3d.data.household import HouseholdCatalogue, fetch_household, read_class_table
-from argus3d.data.meshes import checked_mesh, load_mesh
+from argus3d.data.meshes import checked_mesh, mesh_from_bytes
 from argus3d.errors import UserError
 from tests.argus3d.archives import CUBE, library, tar, write_deb
 
@@ -205,12 +205,8 @@ def test_unused_vertices_are_dropped_even_where_they_are_nan() -> None:
     assert faces.tolist() == [[0, 1, 2]]
 
 
-def test_load_mesh_reads_files_and_names_bad_ones(tmp_path: Path) -> None:
-    (tmp_path / "cube.obj").write_text(CUBE)
-    assert load_mesh(tmp_path / "cube.obj")[1].shape == (12, 3)
-    for name, content in {"cut.ply": "ply\nformat", "odd.xyzzy": "?", "empty.obj": ""}.items():
-        (tmp_path / name).write_text(content)
-        with pytest.raises(UserError, match=re.escape(str(tmp_path / name))):
-            load_mesh(tmp_path / name)
-    with pytest.raises(UserError, match=r"none\.obj does not exist"):
-        load_mesh(tmp_path / "none.obj")
+def test_contents_of_mesh_files_are_read_and_bad_ones_named() -> None:
+    assert mesh_from_bytes(CUBE.encode(), "obj", "cube")[1].shape == (12, 3)
+    for file_type, content in {"ply": "ply\nformat", "xyzzy": "?", "obj": ""}.items():
+        with pytest.raises(UserError, match=f"^odd.{file_type}: "):
+            mesh_from_bytes(content.encode(), file_type, f"odd.{file_type}")

@@ -1,14 +1,22 @@
 import json
+import os
+import pickle
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from argus3d.data.prepare import PrepareConfig, prepare
+from argus3d.data.catalogue import Archived, Item, Sampled
+from argus3d.data.prepare import prepare
 from argus3d.data.prepared import PreparedData
+from argus3d.data.shape_files import PrepareConfig
 from argus3d.data.splits import ids_sha256, read_part
+from argus3d.engine import local
 from argus3d.errors import UserError
-from tests.argus3d.balls import SMALL, BallCatalogue
+from tests.argus3d.balls import SMALL, Ball, BallCatalogue
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -18,8 +26,38 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data")
-    prepare(BallCatalogue(), root, SMALL, workers=1)
+    prepare(BallCatalogue(), root, SMALL, engine=local(1))
     return root
+
+
+@dataclass(frozen=True)
+class DrawnBalls:
+    """Balls that come sampled, in two archives of three; `broken` ones are damaged, `gone` archives are missing."""
+
+    broken: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    points: int = 350
+    name: str = "drawn"
+
+    def items(self) -> list[Item]:
+        return BallCatalogue().items()
+
+    def portions(self) -> list[tuple[str, list[str]]]:
+        ids = [item.id for item in self.items()]
+        return [("000-000", ids[2::-1]), ("000-001", ids[3:])]
+
+    def samples(self, ids: Sequence[str]) -> Iterator[tuple[str, Sampled | UserError]]:
+        for item_id in ids:
+            if item_id in self.broken or any(item_id in held for name, held in self.portions() if name in self.gone):
+                yield item_id, UserError(f"{item_id}: damaged; fetch it again.")
+                continue
+            ball, rng = Ball(0.15 + 0.05 * int(item_id[-2:])), np.random.default_rng(int(item_id[-2:]))
+            points, normals = ball.surface(self.points, rng)
+            uniform = rng.uniform(-0.55, 0.55, (500, 3))
+            yield item_id, Sampled(points, normals, uniform, ball.contains(uniform))
+
+    def views(self, ids: Sequence[str]) -> Iterator[tuple[str, tuple[bytes, ...] | UserError]]:
+        yield from ((item_id, (b"front", b"side")) for item_id in ids)
 
 
 def test_the_layout_is_that_of_occupancy_networks(prepared: Path) -> None:
@@ -42,28 +80,149 @@ def test_occupancy_belongs_to_the_stored_points(prepared: Path) -> None:
 
 def test_workers_and_interruptions_change_no_byte(prepared: Path, tmp_path: Path) -> None:
     root = tmp_path / "two"
-    prepare(BallCatalogue(count=2), root, SMALL, workers=1)
+    prepare(BallCatalogue(count=2), root, SMALL, engine=local(1))
     (root / "balls" / "manifest.json").unlink()
     half = root / "balls" / "lamp" / "ball-01"
     (half / "record.json").unlink()
     (half / "points.npz").write_bytes(b"cut short")
-    prepare(BallCatalogue(), root, SMALL, workers=2)
+    prepare(BallCatalogue(), root, SMALL, engine=local(2))
     assert contents(root) == contents(prepared)
 
 
+def test_packs_hold_the_same_shapes_as_folders(prepared: Path, tmp_path: Path) -> None:
+    prepare(BallCatalogue(), tmp_path, SMALL, engine=local(1), packed=True)
+    pack = tmp_path / "balls" / "packs" / "00000.zip"
+    with zipfile.ZipFile(pack) as archive:
+        for name in archive.namelist():
+            assert archive.read(name) == (prepared / "balls" / name).read_bytes()
+        assert len(archive.namelist()) == 6 * 5
+    loose, packed = (PreparedData(root, ["balls"]).shapes for root in (prepared, tmp_path))
+    assert sorted(loose) == sorted(packed)
+    for item_id, shape in packed.items():
+        assert (shape.cloud() == loose[item_id].cloud()).all()
+        pairs = zip(shape.occupancy("near"), loose[item_id].occupancy("near"), strict=True)
+        assert all((a == b).all() for a, b in pairs)
+        assert shape.render() == loose[item_id].render()
+        assert shape.record == loose[item_id].record | {"pack": "00000.zip"}
+
+
+def test_interrupted_packs_are_made_again_to_the_same_bytes(tmp_path: Path) -> None:
+    catalogue = DrawnBalls()
+    config = replace(SMALL, surface_points=200, uniform_points=300)
+    whole = tmp_path / "whole"
+    prepare(catalogue, whole, config, engine=local(2), packed=True)
+    before = contents(whole)
+    for lost in ("drawn/packs/000-001.jsonl", "drawn/packs/000-000.zip", "drawn/manifest.json"):
+        (whole / lost).unlink()
+        prepare(catalogue, whole, config, engine=local(1), packed=True)
+        assert contents(whole) == before
+
+
+def test_pieces_of_a_pack_are_not_taken_for_it(tmp_path: Path) -> None:
+    prepare(BallCatalogue(), tmp_path, SMALL, engine=local(1), packed=True)
+    pack = tmp_path / "balls" / "packs" / "00000.zip"
+    shape = PreparedData(tmp_path, ["balls"]).shapes["ball-03"]
+    content = pack.read_bytes()
+    start = content.index(b"lamp/ball-03/pointcloud.npz")
+    pack.write_bytes(content[: start + 200] + b"?" + content[start + 201 :])
+    with pytest.raises(UserError, match=r"00000\.zip: lamp/ball-03/pointcloud\.npz cannot be read .*prepare it again"):
+        shape.cloud()
+    pack.with_suffix(".jsonl").unlink()
+    with pytest.raises(UserError, match=r"00000\.jsonl beside it is missing"):
+        PreparedData(tmp_path, ["balls"])
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_sources_that_come_sampled(tmp_path: Path, packed: bool) -> None:
+    catalogue = DrawnBalls(broken=("ball-01",))
+    assert isinstance(pickle.loads(pickle.dumps(catalogue)), Archived)
+    assert not isinstance(BallCatalogue(), Archived)
+    config = replace(SMALL, surface_points=200, uniform_points=300)
+    manifest = prepare(catalogue, tmp_path, config, engine=local(1), packed=packed)
+    assert manifest["counts"] == {"asked": 6, "found": 5, "failed": 1}
+    assert manifest["failed"] == [["ball-01", "ball-01: damaged; fetch it again."]]
+    shape = PreparedData(tmp_path, ["drawn"]).shapes["ball-02"]
+    source = dict(catalogue.samples(["ball-02"]))["ball-02"]
+    assert isinstance(source, Sampled)
+    known = {tuple(row) for row in source.points.astype(np.float16)}
+    assert len(known & {tuple(row) for row in shape.cloud()}) == 200
+    points, inside = shape.occupancy("uniform")
+    stored = map(tuple, source.uniform.astype(np.float16))
+    truth = dict(zip(stored, source.inside.tolist(), strict=True))
+    assert [truth[tuple(row)] for row in points] == inside.tolist()
+    with pytest.raises(UserError, match=r"points_near\.npz"):
+        shape.occupancy("near")
+
+
+def test_a_source_with_too_few_samples_says_so(tmp_path: Path) -> None:
+    manifest = prepare(DrawnBalls(points=100), tmp_path, SMALL, engine=local(1))
+    assert manifest["counts"]["found"] == 0
+    assert manifest["failed"][0][1] == "ball-00 holds 100 surface points, 300 are asked for: ask for fewer."
+
+
+def test_a_missing_archive_is_looked_for_again(tmp_path: Path) -> None:
+    config = replace(SMALL, surface_points=200, uniform_points=300)
+    first = prepare(DrawnBalls(gone=("000-001",)), tmp_path, config, engine=local(1), packed=True)
+    assert first["counts"] == {"asked": 6, "found": 3, "failed": 3}
+    assert prepare(DrawnBalls(), tmp_path, config, engine=local(1), packed=True)["counts"]["found"] == 6
+
+
 def test_one_bad_shape_stops_nothing_and_is_named(tmp_path: Path) -> None:
-    manifest = prepare(BallCatalogue(broken=("ball-01",)), tmp_path, SMALL, workers=1)
+    manifest = prepare(BallCatalogue(broken=("ball-01",)), tmp_path, SMALL, engine=local(1))
     assert manifest["counts"] == {"asked": 6, "found": 5, "failed": 1}
     assert manifest["failed"][0][0] == "ball-01" and "no faces" in manifest["failed"][0][1]
     with pytest.raises(UserError, match=r"1 of 2 shapes are not under .* first ball-01"):
         PreparedData(tmp_path, ["balls"]).select(["ball-00", "ball-01"])
 
 
+class Surprising(BallCatalogue):
+    def shape(self, item_id: str) -> Ball:
+        if item_id == "ball-03":
+            raise ZeroDivisionError("nobody thought of this")
+        return super().shape(item_id)
+
+
+def test_a_failure_that_no_one_thought_of_is_named_too(tmp_path: Path) -> None:
+    manifest = prepare(Surprising(), tmp_path, SMALL, engine=local(1))
+    assert manifest["failed"] == [["ball-03", "ball-03: ZeroDivisionError: nobody thought of this"]]
+
+
+def test_too_many_failures_stop_the_run_and_keep_what_is_done(tmp_path: Path) -> None:
+    broken = tuple(f"ball-{index:02d}" for index in range(2, 28))
+    catalogue = BallCatalogue(count=30, broken=broken)
+    with pytest.raises(UserError, match=r"16 of 18 shapes failed \(30 asked\), most often: 16 times 'the mesh has no"):
+        prepare(catalogue, tmp_path, SMALL, engine=local(1))
+    assert len(list(tmp_path.rglob("record.json"))) == 2
+    assert not (tmp_path / "balls" / "manifest.json").exists()
+    assert prepare(catalogue, tmp_path, SMALL, engine=local(1), max_failed=0.9)["counts"]["found"] == 4
+
+
 def test_other_settings_do_not_mix(prepared: Path) -> None:
     before = contents(prepared)
     with pytest.raises(UserError, match="prepared with other settings"):
-        prepare(BallCatalogue(), prepared, PrepareConfig(surface_points=10), workers=1)
+        prepare(BallCatalogue(), prepared, PrepareConfig(surface_points=10), engine=local(1))
+    with pytest.raises(UserError, match="prepared with other settings"):
+        prepare(BallCatalogue(), prepared, SMALL, engine=local(1), packed=True)
     assert contents(prepared) == before
+
+
+def test_ids_belong_to_one_shape(prepared: Path, tmp_path: Path) -> None:
+    class Twice(BallCatalogue):
+        def items(self) -> list[Item]:
+            return [*super().items(), super().items()[1]]
+
+    with pytest.raises(UserError, match="1 ids more than once, first ball-01"):
+        prepare(Twice(), tmp_path, SMALL, engine=local(1))
+    os.symlink(prepared / "balls", tmp_path / "balls")
+    prepare(BallCatalogue(count=1, name="more"), tmp_path, SMALL, engine=local(1))
+    with pytest.raises(UserError, match="share the id ball-00"):
+        PreparedData(tmp_path)
+
+
+def test_pictures_may_be_left_out(tmp_path: Path) -> None:
+    prepare(BallCatalogue(count=1), tmp_path, replace(SMALL, pictures=False), engine=local(1))
+    assert not list(tmp_path.rglob("*.png"))
+    assert len(PreparedData(tmp_path).shapes["ball-00"].cloud()) == 300
 
 
 def test_a_source_that_is_not_prepared_says_how(tmp_path: Path) -> None:

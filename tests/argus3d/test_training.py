@@ -8,6 +8,7 @@ import torch
 
 from argus3d.data.prepare import prepare
 from argus3d.data.prepared import PreparedData
+from argus3d.engine import local
 from argus3d.errors import UserError
 from argus3d.model.quantizer import Quantizer
 from argus3d.train.autoencoder import AutoencoderRecipe, AutoencoderTraining
@@ -27,7 +28,7 @@ RECIPE = AutoencoderRecipe(points=64, queries=32, unquantized_steps=6, restart_e
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> OccupancyData:
     root = tmp_path_factory.mktemp("data")
-    prepare(BallCatalogue(), root, SMALL, workers=1)
+    prepare(BallCatalogue(), root, SMALL, engine=local(1))
     return OccupancyData(list(PreparedData(root, ["balls"]).shapes.values()))
 
 

@@ -12,7 +12,7 @@ from argus3d.data.files import write_json
 from argus3d.data.splits import write_split
 from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
-from eval import sources as module
+from eval import splits as module
 from eval.clouds import CloudSet, draw, halves, load_clouds, thin
 from eval.meshes import sample_mesh_file, sample_triangles
 
@@ -35,11 +35,14 @@ def write_samples(folder: Path, broken: bool = False) -> None:
 
 
 def write_prepared(root: Path) -> None:
+    shapes = []
     for index, category in enumerate(["chair", "chair", "lamp"]):
         target = root / "toys" / category / f"t{index}"
         target.mkdir(parents=True)
         points = np.random.default_rng(index).uniform(-0.5, 0.5, (50, 3)).astype(np.float16)
         np.savez(target / "pointcloud.npz", points=points, normals=points)
+        shapes.append({"id": f"t{index}", "category": category, "source": "toys"})
+    write_json(root / "toys" / "manifest.json", {"shapes": shapes})
 
 
 def named(count: int, categories: tuple[str, ...] | None = None, failed: int = 0) -> CloudSet:
@@ -67,7 +70,7 @@ def test_broken_and_missing_meshes_are_named_not_dropped(tmp_path: Path) -> None
     found = load_clouds(str(tmp_path), 8, 0)
     assert found.ids == ("s2",) and found.asked == 4
     reasons = dict(found.failed)
-    assert "not a readable mesh" in reasons["s0"] and "missing" in reasons["s1"]
+    assert "cannot be read as .ply" in reasons["s0"] and "no such file" in reasons["s1"]
 
 
 @pytest.mark.parametrize("suffix", [".ply", ".obj", ".glb", ".stl", ".off"])
@@ -102,7 +105,7 @@ def test_a_mesh_without_surface_is_refused(tmp_path: Path) -> None:
     (tmp_path / "points.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\n")
     (tmp_path / "flat.obj").write_text("v 0 0 0\nv 1 0 0\nv 2 0 0\nf 1 2 3\n")
     (tmp_path / "nan.obj").write_text("v 0 0 nan\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
-    for name, words in (("points", "without faces|not a readable"), ("flat", "zero area"), ("nan", "not finite")):
+    for name, words in (("points", "no faces"), ("flat", "no face .* has an area"), ("nan", "NaN")):
         with pytest.raises(UserError, match=words):
             sample_mesh_file(tmp_path / f"{name}.obj", 4, item_rng(0, name))
 
@@ -124,6 +127,11 @@ def test_prepared_data_and_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     write_prepared(tmp_path)
     whole = load_clouds(str(tmp_path / "toys"), 16, 0)
     assert whole.ids == ("t0", "t1", "t2") and whole.categories == ("chair", "chair", "lamp")
+    (tmp_path / "toys").rename(tmp_path / "bare")
+    manifest = (tmp_path / "bare" / "manifest.json").rename(tmp_path / "manifest-of-toys")
+    assert (load_clouds(str(tmp_path / "bare"), 16, 0).clouds == whole.clouds).all(), "the layout alone will do"
+    manifest.rename(tmp_path / "bare" / "manifest.json")
+    (tmp_path / "bare").rename(tmp_path / "toys")
     monkeypatch.setattr(module, "FOLDER", tmp_path / "splits")
     write_split(tmp_path / "splits" / "toys-v1.json", "toys-v1", 1, "", {"train": ["t0"], "test": ["t2", "gone"]})
     part = load_clouds("toys-v1/test", 16, 0, data_root=tmp_path)
