@@ -12,6 +12,7 @@ from argus3d import engine
 from argus3d.data import sources
 from argus3d.data.folder import FolderCatalogue
 from argus3d.data.prepare import MAX_FAILED, prepare
+from argus3d.data.prepare_views import prepare_views
 from argus3d.data.shape_files import PrepareConfig
 
 COUNTS = ("surface_points", "uniform_points", "near_points")
@@ -43,6 +44,7 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
         what = f"{name.replace('_', ' ')} of a shape (default: {defaults[name]:,})"
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=defaults[name], help=what)
     parser.add_argument("--no-pictures", action="store_true", help="draw no small picture of each shape")
+    parser.add_argument("--views", action="store_true", help="also pictures from 12 sides, for image conditions")
     parser.add_argument("--packed", action="store_true", help="write .zip files of many shapes in place of folders")
     parser.add_argument(
         "--max-failed", type=float, default=MAX_FAILED, metavar="SHARE",
@@ -72,6 +74,15 @@ def run_prepare(arguments: argparse.Namespace) -> None:
     config = PrepareConfig(**counts, pictures=not arguments.no_pictures)
     worker = engine.from_arguments(arguments)
     manifest = prepare(catalogue, arguments.root, config, worker, arguments.packed, arguments.max_failed)
+    _say_failed(manifest)
+    report = dict(manifest["counts"])
+    if arguments.views:
+        views = prepare_views(catalogue, arguments.root, worker, arguments.max_failed)
+        _say_failed(views)
+        report["views"] = views["counts"]
+    print(json.dumps(report))
+
+
+def _say_failed(manifest: dict[str, Any]) -> None:
     for item_id, reason in manifest["failed"]:
         print(f"{item_id} failed: {reason}", file=sys.stderr)
-    print(json.dumps(manifest["counts"]))

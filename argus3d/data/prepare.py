@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -27,6 +27,7 @@ from argus3d.engine import Engine, local
 from argus3d.errors import UserError
 
 Record = dict[str, Any]
+T = TypeVar("T")
 MAX_FAILED = 0.5
 FEW_FAILED = 10  # so few stop no run, whatever their share
 PACK_SIZE = 256  # shapes of a pack, where the source does not come in archives
@@ -63,10 +64,10 @@ def prepare(
     items = catalogue.items()
     _check_unique(items, catalogue.name)
     _check_settings(folder, asdict(config) | {"packed": packed})
-    portions = _portions(catalogue, items, packed)
+    portions = portions_of(catalogue, items, packed)
     start = partial(_start, catalogue, folder, config, packed)
     results = (engine or local()).map(start, portions)
-    records = _collect(portions, results, len(items), max_failed, catalogue.name)
+    records = collect(portions, results, max_failed, f"prepare {catalogue.name}")
     manifest = _manifest(catalogue.name, config, records) | (_packs(folder, portions) if packed else {})
     write_json(folder / "manifest.json", manifest)
     return manifest
@@ -86,13 +87,15 @@ def _check_settings(folder: Path, settings: dict[str, Any]) -> None:
     write_json(path, wanted)
 
 
-def _portions(catalogue: Catalogue | Archived, items: Sequence[Item], packed: bool) -> list[Portion]:
+def portions_of(catalogue: Catalogue | Archived, items: Sequence[Item], packed: bool) -> list[Portion]:
+    """What is prepared in one go each: the items, as their source or its packs hold them together."""
     if isinstance(catalogue, Archived):
         by_id = {item.id: item for item in items}
-        return [Portion(name, tuple(by_id[key] for key in ids)) for name, ids in catalogue.portions()]
+        parts = [(name, tuple(by_id[key] for key in ids if key in by_id)) for name, ids in catalogue.portions()]
+        return [Portion(name, part) for name, part in parts if part]
     size = PACK_SIZE if packed else 1
-    parts = [tuple(items[start : start + size]) for start in range(0, len(items), size)]
-    return [Portion(f"{index:05d}", part) for index, part in enumerate(parts)]
+    slices = [tuple(items[start : start + size]) for start in range(0, len(items), size)]
+    return [Portion(f"{index:05d}", part) for index, part in enumerate(slices)]
 
 
 def _start(
@@ -152,11 +155,13 @@ def _made(
         by_id = {item.id: item for item in items}
         for item_id, sampled in catalogue.samples([item.id for item in items]):
             item = by_id[item_id]
-            problem = str(sampled) if isinstance(sampled, UserError) else None
-            yield item, problem or _attempt(item, partial(files_of_sampled, item, sampled, config))  # type: ignore[arg-type]
+            if isinstance(sampled, UserError):
+                yield item, str(sampled)
+            else:
+                yield item, attempt(item, partial(files_of_sampled, item, sampled, config))
     else:
         for item in items:
-            yield item, _attempt(item, partial(_files_of_mesh, catalogue, config, item))
+            yield item, attempt(item, partial(_files_of_mesh, catalogue, config, item))
 
 
 def _files_of_mesh(catalogue: Catalogue, config: PrepareConfig, item: Item) -> ShapeFiles:
@@ -164,7 +169,8 @@ def _files_of_mesh(catalogue: Catalogue, config: PrepareConfig, item: Item) -> S
     return files_of_solid(item, catalogue.shape(item.id), config, picture)
 
 
-def _attempt(item: Item, work: Callable[[], ShapeFiles]) -> ShapeFiles | str:
+def attempt(item: Item, work: Callable[[], T]) -> T | str:
+    """What `work` gives, or in words why it gives nothing."""
     try:
         return work()
     except UserError as error:
@@ -173,13 +179,13 @@ def _attempt(item: Item, work: Callable[[], ShapeFiles]) -> ShapeFiles | str:
         return f"{item.id}: {type(error).__name__}: {error}"
 
 
-def _collect(
-    portions: Sequence[Portion], results: Iterator[list[Record]], asked: int, max_failed: float, name: str
+def collect(
+    portions: Sequence[Portion], results: Iterator[list[Record]], max_failed: float, what: str
 ) -> list[Record]:
     """The records of all portions, sorted by id. Raises: UserError once too many failed."""
     records: list[Record] = []
-    failed = 0
-    with tqdm(total=asked, desc=f"prepare {name}", unit="shape", disable=None) as bar:
+    asked, failed = sum(len(portion.items) for portion in portions), 0
+    with tqdm(total=asked, desc=what, unit="shape", disable=None) as bar:
         for portion, found in zip(portions, results, strict=True):
             records += found
             failed += sum("failed" in record for record in found)

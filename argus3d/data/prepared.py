@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from argus3d.data.shape_files import CLOUD, PICTURE, QUERIES, RENDER
-from argus3d.data.stores import PACKS, Folder, Packed, Place, read_arrays, read_records
+from argus3d.data.stores import PACKS, VIEWS, Folder, Packed, Place, read_arrays, read_records
 from argus3d.errors import UserError
 
 
@@ -44,6 +44,11 @@ class PreparedShape:
         """
         points, packed = self._arrays(QUERIES[kind], "points", "occupancies")
         return points, np.unpackbits(packed)[: len(points)].astype(bool)
+
+    def views(self) -> list[bytes]:
+        """PNG or JPEG files of the shape from all around, empty where `prepare_views` has made none."""
+        names = [name for name in self.place.names() if name.startswith(VIEWS) and not name.endswith(".npz")]
+        return [self.place.read(name) for name in names]
 
     def _arrays(self, name: str, *keys: str) -> list[NDArray[Any]]:
         arrays = read_arrays(self.place, name, *keys)

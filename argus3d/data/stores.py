@@ -18,7 +18,7 @@ from argus3d.data.files import beside, write_atomically, write_json
 from argus3d.data.shape_files import ShapeFiles
 from argus3d.errors import UserError
 
-RECORD = "record.json"
+RECORD, VIEWS_RECORD = "record.json", "views.json"
 PACKS = "packs"  # the folder of a source's packs
 VIEWS = "img/"  # pictures from all sides; of a pack they lie in a second one, made in a second pass
 
@@ -143,7 +143,14 @@ def write_shape(folder: Path, shape: ShapeFiles) -> None:
     write_json(folder / RECORD, shape.record)
 
 
-def read_record(folder: Path) -> dict[str, Any] | None:
-    """The record of a shape's folder, None where it is not whole."""
-    path = folder / RECORD
+def write_views(folder: Path, record: dict[str, Any], files: dict[str, bytes]) -> None:
+    """Write the views of a shape, and last the record of them, which marks them as whole."""
+    for name, content in files.items():
+        write_atomically(folder / name, content)
+    write_json(folder / VIEWS_RECORD, record)
+
+
+def read_record(folder: Path, name: str = RECORD) -> dict[str, Any] | None:
+    """The record of a shape's folder or of its views, None where they are not whole."""
+    path = folder / name
     return dict(json.loads(path.read_text())) if path.is_file() else None
