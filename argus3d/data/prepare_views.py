@@ -31,7 +31,7 @@ Pictures = dict[str, bytes]
 def prepare_views(
     catalogue: Catalogue | Archived, root: Path, engine: Engine | None = None, max_failed: float = MAX_FAILED
 ) -> dict[str, Any]:
-    """Put `img/000.png ...` beside every prepared shape of a source, and a list of them into `<root>/<name>/views.json`.
+    """Put `img/000.png ...` beside every prepared shape of a source, and counts into `<root>/<name>/views.json`.
 
     Shapes of meshes are drawn from 12 sides, with `img/cameras.npz`; sources that come sampled bring their own
     pictures. What an interrupted run finished is kept. Shapes in packs have their views in a second pack.
