@@ -98,8 +98,8 @@ def _command() -> str:
     return shlex.join(["argus3d", *sys.argv[1:]])
 
 
-def _checkpoint_facts(name: str) -> dict[str, str]:
-    return {"name": checkpoint.find(name).name, "sha256": sha256_file(checkpoint.find(name) / "argus.json")}
+def _checkpoint_facts(name: str) -> dict[str, Any]:
+    return checkpoint.facts(checkpoint.find(name))
 
 
 def _generator(arguments: argparse.Namespace) -> ArgusGenerator:

@@ -63,7 +63,7 @@ class SampleFolder:
         write_json(self.folder / "records" / f"{sample.id}.json", record)
         self._records[sample.id] = record
 
-    def finish(self, ids: list[str], checkpoint: dict[str, str], command: str) -> dict[str, Any]:
+    def finish(self, ids: list[str], checkpoint: dict[str, Any], command: str) -> dict[str, Any]:
         """Write the manifest of `ids`, in that order, and return it."""
         manifest = {
             "schema": 1,

@@ -22,6 +22,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from argus3d.bench import conditions
 from argus3d.checkpoint import load, released_names
 from argus3d.checkpoint.importing import import_released
+from argus3d.checkpoint.released import CATEGORIES
 from argus3d.config import ArgusConfig
 from argus3d.data.files import write_json
 
@@ -68,9 +69,8 @@ def measured(work: Callable[[], Any]) -> dict[str, Any]:
 
 def run_import(scratch: Path, dtype: str) -> dict[str, Any]:
     """In a process of its own: the import of both files."""
-    return measured(
-        lambda: import_released(scratch / "stage1.pt", scratch / "stage2.pt", scratch / "huge", HUGE, dtype, print)
-    )
+    files = scratch / "stage1.pt", scratch / "stage2.pt", scratch / "huge"
+    return measured(lambda: import_released(*files, HUGE, CATEGORIES, dtype, print))
 
 
 def run_load(scratch: Path, touch: bool) -> dict[str, Any]:

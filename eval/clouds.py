@@ -4,7 +4,7 @@ Each shape is drawn from a random stream of its own, (seed, id): order, count an
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,7 @@ import numpy.typing as npt
 
 from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
-from eval.sources import Job, chosen_points, jobs_of_folder, jobs_of_split
-from eval.splits import is_split_part
+from eval.sources import Job, chosen_points, jobs_of
 
 ARRAY_SUFFIXES = (".npy", ".npz", ".pt")
 
@@ -69,6 +68,7 @@ def load_clouds(
     data_root: Path | None = None,
     name: str | None = None,
     normals: bool = False,
+    only: Collection[str] | None = None,
 ) -> CloudSet:
     """Get a set of clouds.
 
@@ -79,6 +79,7 @@ def load_clouds(
     data_root : folder of prepared data, needed for splits only
     name : of the set; by default `source`
     normals : whether to keep the surface's normals; meshes have them, prepared data too, arrays do not
+    only : ids of the shapes that are wanted, of all but arrays; by default all
     returns : CloudSet of P points a cloud; shapes that gave none are in `failed`
     Raises : UserError for a source that does not exist, has no shapes, or of which every shape failed
     """
@@ -86,16 +87,10 @@ def load_clouds(
     label = name or source
     if path.is_file() and path.suffix in ARRAY_SUFFIXES:
         return _from_array(path, points, seed, label)
-    if path.is_dir():
-        return _gather(label, jobs_of_folder(path), points, seed, normals)
-    if is_split_part(source, data_root):
-        if data_root is None:
-            raise UserError(f"{source} is a split: name the folder of prepared data with --data-root")
-        return _gather(label, jobs_of_split(source, data_root), points, seed, normals)
-    raise UserError(
-        f"{source}: no such file, folder or split; give a folder of meshes or samples, a .npy, .npz or .pt array, "
-        "or a split part such as household-v1/test"
-    )
+    jobs = jobs_of(source, data_root)
+    if only is not None:
+        jobs = [job for job in jobs if job.id in only]
+    return _gather(label, jobs, points, seed, normals)
 
 
 def draw(clouds: CloudSet, count: int, seed: int) -> CloudSet:

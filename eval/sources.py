@@ -16,7 +16,7 @@ from argus3d.data.shape_files import CLOUD
 from argus3d.data.stores import Folder
 from argus3d.errors import UserError
 from eval.meshes import sample_mesh_file
-from eval.splits import load_part
+from eval.splits import is_split_part, load_part
 
 Points = npt.NDArray[np.float32]
 
@@ -26,6 +26,7 @@ class Job:
     """One shape: who it is and how its points (and normals, if any) are had; `problem` if that is known to fail.
 
     file : the mesh, None where there is none
+    source : the catalogue it comes from, "" where unknown
     draw : (points, stream) -> (points, 3) float32 and the normals there, or None
     """
 
@@ -34,6 +35,24 @@ class Job:
     file: Path | None
     draw: Callable[[int, np.random.Generator], tuple[Points, Points | None]]
     problem: str = ""
+    source: str = ""
+
+
+def jobs_of(source: str, data_root: Path | None) -> list[Job]:
+    """Shapes of a folder or of a split part, see `jobs_of_folder` and `jobs_of_split`.
+
+    Raises : UserError for what is neither, or a split without `data_root`
+    """
+    if Path(source).is_dir():
+        return jobs_of_folder(Path(source))
+    if not is_split_part(source, data_root):
+        raise UserError(
+            f"{source}: no such file, folder or split; give a folder of meshes or samples, a .npy, .npz or .pt array, "
+            "or a split part such as household-v1/test"
+        )
+    if data_root is None:
+        raise UserError(f"{source} is a split: name the folder of prepared data with --data-root")
+    return jobs_of_split(source, data_root)
 
 
 def jobs_of_folder(folder: Path) -> list[Job]:
@@ -58,10 +77,10 @@ def jobs_of_folder(folder: Path) -> list[Job]:
     return [_job_of_mesh(path, path.relative_to(folder)) for path in meshes]
 
 
-def checkpoint_sha256(folder: Path) -> str | None:
-    """sha256 of the checkpoint that made a folder of samples, None where no manifest names one."""
+def checkpoint_facts(folder: Path) -> dict[str, Any]:
+    """What the manifest of a folder of samples says of the checkpoint that made it, nothing where it says nothing."""
     checkpoint = _manifest(folder).get("checkpoint")
-    return str(checkpoint["sha256"]) if isinstance(checkpoint, dict) and "sha256" in checkpoint else None
+    return checkpoint if isinstance(checkpoint, dict) else {}
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -78,14 +97,15 @@ def _manifest(folder: Path) -> dict[str, Any]:
 def _job_of_sample(folder: Path, entry: dict[str, Any]) -> Job:
     if "id" not in entry:
         raise UserError(f"{folder / 'manifest.json'}: a sample has no id; make the folder again")
-    empty = bool(entry.get("empty")) or not entry.get("file")
+    empty = "empty: the manifest says this sample has no surface"
+    whole = entry.get("file") and not entry.get("empty")
     file = folder / str(entry.get("file") or "")
     return Job(
         id=str(entry["id"]),
         category=str(entry.get("category") or ""),
         file=file,
         draw=partial(sample_mesh_file, file),
-        problem="empty: the manifest says this sample has no surface" if empty else "",
+        problem="" if whole else str(entry.get("problem") or empty),
     )
 
 
@@ -100,7 +120,8 @@ def _job_of_cloud(folder: Path) -> Job:
 
 
 def _job_of_prepared(shape: PreparedShape) -> Job:
-    return Job(shape.id, shape.category, None, partial(_draw_stored, shape))
+    source = str(shape.record.get("source", ""))
+    return Job(shape.id, shape.category, None, partial(_draw_stored, shape), source=source)
 
 
 def jobs_of_split(source: str, data_root: Path) -> list[Job]:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from argus3d.checkpoint.importing import import_released
 from argus3d.checkpoint.info import describe
+from argus3d.checkpoint.original import read_sizes
 from argus3d.checkpoint.shards import DTYPES
 from argus3d.checkpoint.store import find
-from argus3d.config import ArgusConfig
-from argus3d.errors import UserError
 
 _STAGE_1 = {
     "equal": "the stage-2 file holds the same stage 1",
     "different": "the stage-2 file holds another stage 1, which was not used",
     "absent": "the stage-2 file holds no stage 1",
+    "used": "stage 1 comes from the stage-2 file",
 }
 
 
@@ -23,7 +23,9 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     """Add the commands that make and describe checkpoints."""
     released = commands.add_parser("import-released", help="make a checkpoint of the two released .pt files")
     released.set_defaults(run=run_import)
-    released.add_argument("--stage1", type=Path, required=True, metavar="FILE", help="the released stage-1 file")
+    released.add_argument(
+        "--stage1", type=Path, metavar="FILE", help="the released stage-1 file (default: stage 1 as stage 2 holds it)"
+    )
     released.add_argument("--stage2", type=Path, required=True, metavar="FILE", help="the released stage-2 file")
     released.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the new checkpoint")
     released.add_argument(
@@ -31,7 +33,10 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         help="of the transformer; stage 1 is small, decides tokens by nearness and stays float32 (default: float32)",
     )  # fmt: skip
     released.add_argument(
-        "--config", default="huge", metavar="NAME|FILE.json", help="sizes of the model (default: huge, as released)"
+        "--config",
+        default="huge",
+        metavar="NAME|FILE.json",
+        help="sizes and classes of the model (default: huge, as released)",
     )
 
     info = commands.add_parser("info", help="sizes, hashes, training and warnings of a checkpoint")
@@ -42,11 +47,10 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def run_import(arguments: argparse.Namespace) -> None:
     """Import the released files and say what was made."""
-    about = import_released(
-        arguments.stage1, arguments.stage2, arguments.out, _config(arguments.config), arguments.dtype, _say
-    )
-    compared = about.training["released"]["stage1_in_stage2"]
-    _say(f"stage 1 comes from {arguments.stage1}; {_STAGE_1[compared]}")
+    config, names = read_sizes(arguments.config)
+    about = import_released(arguments.stage1, arguments.stage2, arguments.out, config, names, arguments.dtype, _say)
+    compared = _STAGE_1[about.training["released"]["stage1_in_stage2"]]
+    _say(f"stage 1 comes from {arguments.stage1}; {compared}" if arguments.stage1 else compared)
     made = describe(arguments.out)
     for warning in made["warnings"]:
         _say(f"warning: {warning}")
@@ -60,18 +64,6 @@ def run_info(arguments: argparse.Namespace) -> None:
     for warning in about["warnings"]:
         _say(f"warning: {warning}")
     print(json.dumps(about, indent=1, sort_keys=True))
-
-
-def _config(text: str) -> ArgusConfig:
-    if not text.endswith(".json"):
-        return ArgusConfig.preset(text)
-    path = Path(text)
-    if not path.is_file():
-        raise UserError(f"{path} is missing; give a preset's name or a JSON file of sizes.")
-    try:
-        return ArgusConfig.from_json(path.read_text())
-    except ValueError as error:
-        raise UserError(f"{path} is not JSON ({error}); write a configuration as in an argus.json.") from error
 
 
 def _say(line: str) -> None:

@@ -14,7 +14,6 @@ from argus3d.checkpoint.argus import STAGES
 from argus3d.checkpoint.released import (
     RESOLUTION,
     THRESHOLD,
-    categories,
     holds_stage_2,
     is_finite,
     our_states,
@@ -31,10 +30,13 @@ from argus3d.errors import UserError
 
 
 def import_released(
-    stage1: Path, stage2: Path, out: Path, config: ArgusConfig, dtype: str, say: Callable[[str], None]
-) -> About:
-    """Write the checkpoint `out` of both released files; stage 1 is taken from its own file, as in the original.
+    stage1: Path | None, stage2: Path, out: Path, config: ArgusConfig, names: tuple[str, ...], dtype: str,
+    say: Callable[[str], None],
+) -> About:  # fmt: skip
+    """Write the checkpoint `out` of files as the original code writes them.
 
+    stage1 : stage 1's own file, which the original samples with; None takes it from within the stage-2 file
+    names : of the classes, in the order of their indices
     dtype : of the transformer, one of `DTYPES`; the autoencoder is always float32
     say : told the name of each file that was written
 
@@ -44,12 +46,20 @@ def import_released(
     _require_new(out)
     for path in sorted(out.absolute().parent.glob(f".{out.name}.*.part")):
         say(f"{path} belongs to an import that was killed or still runs; remove it if none runs")
-    files = {"autoencoder": _read(stage1, False), "transformer": _read(stage2, True)}
-    inside = our_states(files["transformer"].state, config, str(stage2))
-    states = inside | our_states(files["autoencoder"].state, config, str(stage1))
-    facts = {"stage1_in_stage2": _compared(states["autoencoder"], inside.get("autoencoder"))} | {
-        name: {"file": file.path.name, "bytes": file.path.stat().st_size}
-        for name, file in zip(("stage1", "stage2"), files.values(), strict=True)
+    transformer = _read(stage2, True)
+    inside = our_states(transformer.state, config, str(stage2))
+    if stage1 is None:
+        if "autoencoder" not in inside:
+            raise UserError(f"{stage2} holds no stage 1 (no name begins with vqvae_model.); give its file as --stage1.")
+        autoencoder, states, compared = transformer, inside, "used"
+    else:
+        autoencoder = _read(stage1, False)
+        states = inside | our_states(autoencoder.state, config, str(stage1))
+        compared = _compared(states["autoencoder"], inside.get("autoencoder"))
+    files = {"autoencoder": autoencoder, "transformer": transformer}
+    given = {"stage1": stage1, "stage2": stage2}
+    facts = {"stage1_in_stage2": compared} | {
+        name: {"file": path.name, "bytes": path.stat().st_size} for name, path in given.items() if path is not None
     }
     dtypes = {"autoencoder": "float32", "transformer": dtype}
     needed = sum(
@@ -63,7 +73,6 @@ def import_released(
                 written[name] = file_facts
                 say(f"{name}: {file_facts.bytes} bytes")
         training = dict(files["transformer"].scalars) | {"released": facts}
-        names = categories(config.transformer.classes)
         about = About(config, names, THRESHOLD, RESOLUTION, dtype, training, written)
         about.write(scratch)
     return about

@@ -14,6 +14,25 @@ from argus3d.checkpoint.argus import STAGES, empty_stages
 from argus3d.checkpoint.shards import TensorFacts, read_tensor, verify
 from argus3d.checkpoint.store import About, stage_headers
 from argus3d.checkpoint.untrained import initial_constants, stage_warnings
+from argus3d.config import ArgusConfig
+from argus3d.data.files import sha256_file
+
+# What the released model was trained on: all of both, so that no shape of theirs is new to it.
+RELEASED_DATA = ("objaverse", "shapenet")
+
+
+def facts(folder: Path) -> dict[str, Any]:
+    """Name and sha256 of a checkpoint, and `trained_on`, where it is known, for the manifests of its samples.
+
+    `trained_on` is a list of parts of splits, such as "household-v1/train", and of whole sources, such as "objaverse".
+    """
+    about = About.read(folder)
+    known: dict[str, Any] = {"name": folder.absolute().name, "sha256": sha256_file(folder / "argus.json")}
+    if "data" in about.training:
+        return known | {"trained_on": [f"{split}/train" for split in about.training["data"]]}
+    if "released" in about.training and about.config == ArgusConfig.preset("huge"):
+        return known | {"trained_on": list(RELEASED_DATA)}
+    return known
 
 
 def describe(folder: Path, hash_files: bool = False) -> dict[str, Any]:

@@ -51,7 +51,7 @@ _OBJAVERSE = DerivedSplit(
         "lvis-train": "those of train with a class in Objaverse-LVIS",
         "lvis-val": "those of val with a class in Objaverse-LVIS",
         "lvis-test": "those of test with a class in Objaverse-LVIS",
-        "test-core": "2,000 of lvis-test, from chunks in the order of sha256('objaverse-v1:chunk') until there are enough",
+        "test-core": "2,000 of lvis-test, taken chunk by chunk in the order of sha256('objaverse-v1:chunk')",
     },
     command="argus3d data split objaverse-v1 --path FOLDER --root ROOT",
 )

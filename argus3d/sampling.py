@@ -1,0 +1,176 @@
+"""Samples of any generator in a folder: a checkpoint's, the original code's, or a user's own."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from tqdm import tqdm
+
+from argus3d import checkpoint
+from argus3d.checkpoint.original import imported_once, read_sizes
+from argus3d.checkpoint.store import About
+from argus3d.data.files import sha256_file
+from argus3d.errors import UserError
+from argus3d.factories import open_factory, shapes_of, source_file
+from argus3d.generator import ArgusGenerator, Generator, Request, Sample, SamplingConfig, requests, stream_seed
+from argus3d.samples import SampleFolder
+
+BATCH = 16  # shapes that a user's own generator is asked for at a time; an interrupted run goes on with the next
+
+
+class Model(Protocol):
+    """What samples can be had from; its classes are known before anything costly begins."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def categories(self) -> tuple[str, ...]: ...
+
+    def facts(self) -> dict[str, Any]:
+        """What manifests say of it."""
+        ...
+
+    def settings(self, counts: Mapping[str, int], seed: int) -> dict[str, Any]:
+        """Everything that decides the samples."""
+        ...
+
+    def shapes(self, wanted: list[Request], seed: int, done: SampleFolder) -> Iterator[tuple[Sample, str]]:
+        """Those of the requested shapes that are not done, each with what is wrong with it, "" if nothing."""
+        ...
+
+
+@dataclass(frozen=True)
+class CheckpointModel:
+    """A checkpoint: a shipped name, a folder, or a .pt file of the original code.
+
+    stage1 : of a .pt file, stage 1's own file; None takes stage 1 from within
+    sizes : of a .pt file, see `argus3d.checkpoint.original.read_sizes`
+    cache : folder that keeps imported .pt files
+    """
+
+    source: str
+    device: str = "cpu"
+    stage1: Path | None = None
+    sizes: str | None = None
+    cache: Path = Path("artifacts/imported")
+
+    def __post_init__(self) -> None:
+        if not self._is_original and (self.stage1 or self.sizes):
+            raise UserError(f"{self.source} is a checkpoint of ours, which needs no --stage1 and no --config.")
+
+    @property
+    def name(self) -> str:
+        return Path(self.source).stem if self._is_original else checkpoint.find(self.source).absolute().name
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        if self._is_original:
+            return read_sizes(self.sizes or "huge")[1]
+        return About.read(checkpoint.find(self.source)).categories
+
+    @property
+    def _is_original(self) -> bool:
+        return self.source.endswith((".pt", ".pth")) and not Path(self.source).is_dir()
+
+    @cached_property
+    def _folder(self) -> Path:
+        if not self._is_original:
+            return checkpoint.find(self.source)
+        return imported_once(Path(self.source), self.stage1, self.sizes or "huge", self.cache, _say)
+
+    @cached_property
+    def _config(self) -> SamplingConfig:
+        vocabulary = About.read(self._folder).config.transformer.vocabulary
+        return SamplingConfig(top_k=min(250, vocabulary))
+
+    def facts(self) -> dict[str, Any]:
+        return checkpoint.facts(self._folder)
+
+    def settings(self, counts: Mapping[str, int], seed: int) -> dict[str, Any]:
+        return asdict(self._config) | {"seed": seed, "checkpoint": self.facts()["sha256"], "format": "ply"}
+
+    def shapes(self, wanted: list[Request], seed: int, done: SampleFolder) -> Iterator[tuple[Sample, str]]:
+        missing = [request for request in wanted if request.id not in done]
+        if not missing:
+            return
+        generator = ArgusGenerator.load(str(self._folder), self.device)
+        for warning in checkpoint.warnings(generator.argus):
+            _say(f"warning: {warning}")
+        for shape in generator.generate(missing, seed, self._config):
+            yield shape, ""
+
+
+@dataclass(frozen=True)
+class FactoryModel:
+    """A generator of a user's own, see `argus3d.factories.open_factory`."""
+
+    factory: str
+
+    @cached_property
+    def _generator(self) -> Generator:
+        return open_factory(self.factory)
+
+    @property
+    def name(self) -> str:
+        return self._generator.name
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        return tuple(self._generator.categories)
+
+    def facts(self) -> dict[str, Any]:
+        return {"name": self.name, "factory": self.factory}
+
+    def settings(self, counts: Mapping[str, int], seed: int) -> dict[str, Any]:
+        # The counts, as shapes of a batch may depend on its size; the code, as another code makes other shapes.
+        file = source_file(self._generator)
+        code = sha256_file(Path(file)) if file else None
+        return {
+            "factory": self.factory, "code": code, "counts": dict(counts), "batch": BATCH, "seed": seed,
+            "format": "ply",
+        }  # fmt: skip
+
+    def shapes(self, wanted: list[Request], seed: int, done: SampleFolder) -> Iterator[tuple[Sample, str]]:
+        for category in dict.fromkeys(request.category for request in wanted):
+            ids = [request.id for request in wanted if request.category == category]
+            for start in range(0, len(ids), BATCH):
+                batch = ids[start : start + BATCH]
+                if all(item in done for item in batch):
+                    continue
+                made = shapes_of(self._generator, category, batch, stream_seed(seed, batch[0]))
+                yield from ((shape, problem) for shape, problem in made if shape.id not in done)
+
+
+def sample_into(folder: Path, model: Model, counts: Mapping[str, int], seed: int, command: str) -> dict[str, Any]:
+    """Make so many shapes of each class, ids such as chair-0007, and return the manifest.
+
+    What an interrupted run of the same settings left in `folder` is kept. A shape with something wrong is recorded as
+    empty, with the reason as `problem`.
+
+    Raises: UserError for a class that the model does not know, before anything costly; for a folder of other settings.
+    """
+    unknown = [category for category in counts if category not in model.categories]
+    if unknown:
+        raise UserError(
+            f"{model.name} does not know {', '.join(repr(category) for category in unknown[:5])}"
+            f"{' ...' if len(unknown) > 5 else ''}; choose with --category from its classes: "
+            f"{', '.join(model.categories)}."
+        )
+    wanted = [request for category, count in counts.items() for request in requests(category, count)]
+    samples = SampleFolder(folder, model.settings(counts, seed))
+    kept = sum(request.id in samples for request in wanted)
+    if kept:
+        _say(f"{folder}: {kept} of {len(wanted)} shapes are there already and are kept")
+    with tqdm(total=len(wanted) - kept, desc="sample", disable=None) as bar:
+        for shape, problem in model.shapes(wanted, seed, samples):
+            samples.write(shape, **({"problem": problem} if problem else {}))
+            bar.update()
+    return samples.finish([request.id for request in wanted], model.facts(), command)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)

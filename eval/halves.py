@@ -1,0 +1,24 @@
+"""`argus3d-eval halves`: what noise alone gives, one half of a set against the other."""
+
+import argparse
+import time
+from collections.abc import Sequence
+
+from eval import runs
+from eval.clouds import halves
+from eval.evaluate import evaluate_sets
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure one half of a set against the other."""
+    start = time.monotonic()
+    parser = argparse.ArgumentParser(prog="argus3d-eval halves", description="Measure one half of a set by the other.")
+    parser.add_argument("reference", help=runs.SOURCE)
+    runs.add_device(parser, "Chamfer distances")
+    runs.add_arguments(parser)
+    arguments = parser.parse_args(argv)
+    protocol = runs.get(arguments)
+    first, second = halves(runs.load(arguments.reference, arguments, protocol), protocol.seed)
+    by = arguments.device, arguments.backend
+    result = evaluate_sets(first, second, protocol, runs.row_name(arguments), None, *by)
+    return runs.finish(result, arguments, start, runs.command("halves", argv))
