@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,11 +27,11 @@ class Cluster:
         """See `Engine.map`."""
         if not items:
             return
+        ours = _connect(self.address)
         import ray
 
-        ours = _connect(self.address)
         try:
-            share = _Share.of_nodes([node["Resources"] for node in ray.nodes() if node["Alive"]], gpus)
+            share = Share.of_nodes([node["Resources"] for node in ray.nodes() if node["Alive"]], gpus)
             crew = _Crew(ray.put(ray.cloudpickle.dumps(start)), share)
             try:
                 yield from Schedule(crew, items, self.workers or share.workers).results()
@@ -42,7 +43,7 @@ class Cluster:
 
 
 def _connect(address: str | None) -> bool:
-    """Join the cluster. Returns whether this process was not part of one before."""
+    """Join the cluster. Returns whether this process was part of none before. Raises: UserError if there is none."""
     try:
         import ray
     except ImportError as error:
@@ -54,14 +55,22 @@ def _connect(address: str | None) -> bool:
         return False
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
+        _knock(address)
         ray.init(address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise UserError(f"no Ray cluster answers at {address} ({error}); start one by `ray start --head`.") from error
     return True
 
 
+def _knock(address: str | None) -> None:
+    """Raises: OSError where nobody listens; Ray itself would try for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=10).close()
+
+
 @dataclass(frozen=True)
-class _Share:
+class Share:
     """What each actor holds of its node, and how many actors there is room for."""
 
     workers: int
@@ -69,16 +78,17 @@ class _Share:
     gpus: float
 
     @classmethod
-    def of_nodes(cls, nodes: Sequence[dict[str, float]], gpus: float) -> "_Share":
+    def of_nodes(cls, nodes: Sequence[dict[str, float]], gpus: float) -> "Share":
         """One CPU each; with GPUs an equal part of the CPUs of its node. Raises: UserError if there is room for none.
 
         nodes : resources of each, "CPU" and "GPU"
         """
         if not gpus:
             return cls(_demand(sum(int(node.get("CPU", 0)) for node in nodes), "CPU"), 1, 0)
-        room = [(int(node.get("GPU", 0) / gpus), int(node.get("CPU", 0))) for node in nodes]
+        # No more actors on a node than CPUs: each needs one.
+        room = [(int(min(node.get("GPU", 0) / gpus, node.get("CPU", 0))), int(node.get("CPU", 0))) for node in nodes]
         workers = _demand(sum(count for count, _ in room), "GPU")
-        return cls(workers, max(1, min(cpus // count for count, cpus in room if count)), gpus)
+        return cls(workers, min(cpus // count for count, cpus in room if count), gpus)
 
 
 def _demand(workers: int, kind: str) -> int:
@@ -90,7 +100,7 @@ def _demand(workers: int, kind: str) -> int:
 class _Crew:
     """See `schedule.Crew`. What is asked of an actor lives in the references of its answers."""
 
-    def __init__(self, start: Any, share: _Share) -> None:
+    def __init__(self, start: Any, share: Share) -> None:
         import ray
 
         settings = {"env_vars": thread_settings(share.cpus)}

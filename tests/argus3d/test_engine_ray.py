@@ -1,0 +1,65 @@
+"""The engine on a real Ray cluster: two nodes of one CPU each, on this machine."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from argus3d import engine
+from argus3d.errors import UserError
+from tests.argus3d.engine_work import Draws, Mishaps
+
+pytest.importorskip("ray", reason="Ray is not installed (the extra `cluster`)")
+NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        from ray.cluster_utils import Cluster
+
+        both = Cluster(initialize_head=True, head_node_args=NODE)
+        both.add_node(**NODE)
+        yield both
+        both.shutdown()
+
+
+def test_two_nodes_give_the_bytes_of_this_machine(cluster: Any, tmp_path: Path) -> None:
+    items = [f"item-{index}" for index in range(300)]
+    start = Draws(tmp_path, 2, b"\1" * 10_000_000, kills_once=("item-100",))
+    found = list(engine.ray(cluster.address).map(start, items))
+    (tmp_path / "starts").unlink()
+    assert found == list(engine.local(2).map(start, items))
+    assert (tmp_path / "item-100").exists()
+
+
+def test_what_goes_wrong_on_a_node_is_said_here(cluster: Any, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="3 is bad; leave it out") as caught:
+        list(engine.ray(cluster.address, workers=1).map(Mishaps(tmp_path, raises=(3,)), range(10)))
+    assert "with item 3, 3" in caught.value.__notes__
+
+
+def test_a_cluster_without_a_gpu_is_not_waited_for(cluster: Any, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="the Ray cluster has no GPU to give"):
+        list(engine.ray(cluster.address).map(Mishaps(tmp_path), [1], gpus=1))
+
+
+@pytest.mark.parametrize("address", ["nowhere", "127.0.0.1:1"])
+def test_an_address_where_nothing_answers_is_named(address: str) -> None:
+    with pytest.raises(UserError, match=f"no Ray cluster answers at {address}"):
+        list(engine.ray(address).map(Mishaps(Path("unused")), [1]))
+
+
+def test_work_goes_on_where_a_node_is_lost(cluster: Any, tmp_path: Path) -> None:
+    # The last of the tests: it leaves a single node.
+    items = [f"item-{index}" for index in range(400)]
+    start = Draws(tmp_path, 2, b"\1" * 10_000_000)
+    found = []
+    for result in engine.ray(cluster.address).map(start, items):
+        found.append(result)
+        if len(found) == 50:
+            cluster.remove_node(sorted(cluster.worker_nodes, key=str)[0], allow_graceful=False)
+    assert len(cluster.worker_nodes) == 0
+    assert found == list(engine.local(1).map(start, items))
