@@ -6,24 +6,25 @@ import json
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from tqdm import tqdm
 
-from argus3d import checkpoint
+from argus3d import checkpoint, engine
+from argus3d.batches import Loading, Reconstructions, SampleBatches, Sampling
 from argus3d.checkpoint.shards import DTYPES
 from argus3d.data.files import sha256_file
 from argus3d.data.prepared import PreparedData
 from argus3d.data.splits import read_part
+from argus3d.engine import Engine
 from argus3d.errors import UserError
-from argus3d.generator import ArgusGenerator, Request, Sample, SamplingConfig, requests, stream_seed
-from argus3d.reconstruct import reconstruct
-from argus3d.samples import FORMATS, SampleFolder, read_tokens
+from argus3d.generator import ArgusGenerator, Request, SamplingConfig, requests
+from argus3d.samples import FORMATS, SampleFiles, SampleFolder, sample_files
+
+HERE = "this process alone"
 
 
 def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -48,12 +49,14 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         help="no transformer: each token is drawn from those at its position in a folder of shapes (a floor)",
     )  # fmt: skip
     _add_data(sample)
+    engine.add_arguments(sample, HERE)
 
     back = commands.add_parser("reconstruct", help="pass prepared shapes through the autoencoder")
     back.set_defaults(run=run_reconstruct)
     _add_generator(back)
     back.add_argument("--shapes", required=True, metavar="FILE/PART", help="a part of a split file")
     _add_data(back)
+    engine.add_arguments(back, HERE)
 
 
 def positive(text: str) -> int:
@@ -102,10 +105,23 @@ def _checkpoint_facts(name: str) -> dict[str, Any]:
     return checkpoint.facts(checkpoint.find(name))
 
 
-def _generator(arguments: argparse.Namespace) -> ArgusGenerator:
-    """The checkpoint, with a word on stderr where its weights look untrained."""
-    dtype = DTYPES[arguments.dtype] if arguments.dtype else None
-    generator = ArgusGenerator.load(arguments.checkpoint, arguments.device, dtype)
+def _loading(arguments: argparse.Namespace) -> Loading:
+    return Loading(arguments.checkpoint, arguments.device, arguments.dtype)
+
+
+def _engine(arguments: argparse.Namespace) -> Engine | None:
+    """What makes the shapes, None for this process alone."""
+    chosen = engine.from_arguments(arguments)
+    return None if arguments.engine == "local" and arguments.workers in (None, 1) else chosen
+
+
+def _generator(arguments: argparse.Namespace, by: Engine | None) -> ArgusGenerator:
+    """The checkpoint, with a word on stderr where its weights look untrained.
+
+    by : where an engine makes the shapes the checkpoint only answers questions here, and no device is needed
+    """
+    loading = _loading(arguments)
+    generator = (replace(loading, device="cpu") if by else loading).generator()
     for warning in checkpoint.warnings(generator.argus):
         print(f"argus3d: warning: {warning}", file=sys.stderr)
     return generator
@@ -113,7 +129,8 @@ def _generator(arguments: argparse.Namespace) -> ArgusGenerator:
 
 def run_sample(arguments: argparse.Namespace) -> None:
     """Generate shapes; finished ones of an interrupted run are kept."""
-    generator = _generator(arguments)
+    by = _engine(arguments)
+    generator = _generator(arguments, by)
     top_k = arguments.top_k or min(250, generator.argus.config.transformer.vocabulary)
     config = SamplingConfig(
         top_k, arguments.top_p, arguments.temperature, arguments.greedy, arguments.resolution, arguments.threshold
@@ -126,15 +143,34 @@ def run_sample(arguments: argparse.Namespace) -> None:
         settings["scramble"] = sha256_file(arguments.scramble / "manifest.json")
     folder = SampleFolder(arguments.out, settings, arguments.format)
     open_requests = [request for request in wanted if request.id not in folder]
+    sampling = Sampling(arguments.seed, config, arguments.batch_size, arguments.scramble)
     with _Bar("sample", len(open_requests)) as bar:
-        if arguments.scramble:
-            tokens = _scrambled(read_tokens(arguments.scramble), open_requests, arguments.seed)
-            bar.tokens(len(open_requests))
-            shapes = generator.shapes(open_requests, tokens, arguments.seed, config)
+        if by is None:
+            _write(folder, _here(generator, sampling, open_requests, arguments, bar), bar)
         else:
-            shapes = generator.generate(open_requests, arguments.seed, config, arguments.batch_size, bar.tokens)
-        _write(folder, ((shape, {}) for shape in shapes), bar)
+            start = SampleBatches(_loading(arguments), sampling, arguments.format)
+            batches = sampling.batches(open_requests, arguments.device)
+            _write(folder, _elsewhere(by, start, batches, bar), bar)
     _report(folder.finish([request.id for request in wanted], facts, _command()))
+
+
+def _here(
+    generator: ArgusGenerator, sampling: Sampling, wanted: list[Request], arguments: argparse.Namespace, bar: "_Bar"
+) -> Iterator[tuple[SampleFiles, dict[str, Any]]]:
+    """Files of the requested shapes, made in this process."""
+    if sampling.scramble:
+        bar.tokens(len(wanted))
+    for shape in sampling.shapes(generator, wanted, bar.tokens):
+        yield sample_files(shape, arguments.format), {}
+
+
+def _elsewhere(
+    by: Engine, start: SampleBatches, batches: list[Sequence[Request]], bar: "_Bar"
+) -> Iterator[tuple[SampleFiles, dict[str, Any]]]:
+    """Files of the requested shapes, made by the engine's workers."""
+    for made in by.map(start, batches, gpus=start.loading.gpus):
+        bar.tokens(len(made))
+        yield from ((files, {}) for files in made)
 
 
 def _common_settings(arguments: argparse.Namespace, facts: dict[str, str]) -> dict[str, Any]:
@@ -145,11 +181,11 @@ def _common_settings(arguments: argparse.Namespace, facts: dict[str, str]) -> di
     }  # fmt: skip
 
 
-def _write(folder: SampleFolder, results: Iterable[tuple[Sample, dict[str, Any]]], bar: "_Bar") -> None:
+def _write(folder: SampleFolder, results: Iterable[tuple[SampleFiles, dict[str, Any]]], bar: "_Bar") -> None:
     """Write shapes as they come. Raises: UserError when the disk is full; what was finished stays."""
     try:
-        for sample, facts in results:
-            folder.write(sample, **facts)
+        for made, facts in results:
+            folder.keep(made, **facts)
             bar.shape()
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -202,17 +238,10 @@ def _requests(arguments: argparse.Namespace, generator: ArgusGenerator) -> list[
     return requests(arguments.category or generator.categories[0], arguments.count)
 
 
-def _scrambled(tokens: np.ndarray, wanted: list[Request], seed: int) -> torch.Tensor:
-    """Tokens (B, T), each drawn from the column of `tokens` (S, T) at its position."""
-    length = tokens.shape[1]
-    streams = [np.random.default_rng([stream_seed(seed, request.id), 0x5C4]) for request in wanted]
-    grids = [tokens[stream.integers(len(tokens), size=length), np.arange(length)] for stream in streams]
-    return torch.from_numpy(np.array(grids, np.int64).reshape(-1, length))
-
-
 def run_reconstruct(arguments: argparse.Namespace) -> None:
     """Reconstruct prepared shapes, with the IoU of each in the manifest."""
-    generator = _generator(arguments)
+    by = _engine(arguments)
+    generator = _generator(arguments, by)
     config = SamplingConfig(resolution=arguments.resolution, threshold=arguments.threshold)
     generator.surface(config)
     facts = _checkpoint_facts(arguments.checkpoint)
@@ -222,11 +251,14 @@ def run_reconstruct(arguments: argparse.Namespace) -> None:
     todo = [shape for shape in shapes if shape.id not in folder]
     by_id = {shape.id: shape.record for shape in shapes}
 
-    def results() -> Iterator[tuple[Sample, dict[str, Any]]]:
-        for sample, ious in reconstruct(generator, todo, arguments.seed, config):
-            record = by_id[sample.id]
+    start = Reconstructions(_loading(arguments), arguments.seed, config, arguments.format)
+
+    def results() -> Iterator[tuple[SampleFiles, dict[str, Any]]]:
+        made = map(start.on(generator), todo) if by is None else by.map(start, todo, gpus=start.loading.gpus)
+        for files, ious in made:
+            record = by_id[files.record["id"]]
             bar.tokens(1)
-            yield sample, {"source": record["source"], "solidity": record["solidity"]} | ious
+            yield files, {"source": record["source"], "solidity": record["solidity"]} | ious
 
     with _Bar("reconstruct", len(todo)) as bar:
         _write(folder, results(), bar)

@@ -46,22 +46,20 @@ class SampleFolder:
         return len(self._records)
 
     def write(self, sample: Sample, **facts: Any) -> None:
-        """Write the mesh, the picture, the tokens and, last, the record of one shape."""
+        """Make and keep the files of one shape."""
+        self.keep(sample_files(sample, self.format), **facts)
+
+    def keep(self, made: "SampleFiles", **facts: Any) -> None:
+        """Write the mesh, the picture, the tokens and, last, the record of one shape, with `facts` in it."""
         if not self._records:  # not before: settings that turn out to be impossible leave no folder behind
             write_json(self.folder / "settings.json", self.settings)
-        file = None
-        if not sample.empty:
-            file = f"meshes/{sample.id}.{self.format}"
-            write_atomically(self.folder / file, mesh_bytes(sample.vertices, sample.faces, self.format))
-            picture = render_png(sample.vertices, sample.faces)
-            write_atomically(self.folder / "pictures" / f"{sample.id}.png", picture)
-        with beside(self.folder / "tokens" / f"{sample.id}.npy") as scratch:
-            np.save(scratch, sample.tokens)
-        record = {
-            "id": sample.id, "category": sample.category, "seed": sample.seed, "file": file, "empty": sample.empty
-        } | facts  # fmt: skip
-        write_json(self.folder / "records" / f"{sample.id}.json", record)
-        self._records[sample.id] = record
+        record = made.record | facts
+        for name, content in made.files.items():
+            write_atomically(self.folder / name, content)
+        with beside(self.folder / "tokens" / f"{record['id']}.npy") as scratch:
+            np.save(scratch, made.tokens)
+        write_json(self.folder / "records" / f"{record['id']}.json", record)
+        self._records[record["id"]] = record
 
     def finish(self, ids: list[str], checkpoint: dict[str, Any], command: str) -> dict[str, Any]:
         """Write the manifest of `ids`, in that order, and return it."""
@@ -74,6 +72,29 @@ class SampleFolder:
         }
         write_json(self.folder / "manifest.json", manifest)
         return manifest
+
+
+@dataclass(frozen=True)
+class SampleFiles:
+    """A shape as it goes into a folder: contents by path, mesh before picture, and its record in the manifest."""
+
+    record: dict[str, Any]
+    files: dict[str, bytes]
+    tokens: NDArray[np.int64]
+
+
+def sample_files(sample: Sample, file_type: str) -> SampleFiles:
+    """The mesh in one of `FORMATS`, the picture and the record of a shape; an empty one has no files."""
+    mesh = f"meshes/{sample.id}.{file_type}"
+    files = {}
+    if not sample.empty:
+        files[mesh] = mesh_bytes(sample.vertices, sample.faces, file_type)
+        files[f"pictures/{sample.id}.png"] = render_png(sample.vertices, sample.faces)
+    record = {
+        "id": sample.id, "category": sample.category, "seed": sample.seed, "file": mesh if files else None,
+        "empty": sample.empty,
+    }  # fmt: skip
+    return SampleFiles(record, files, sample.tokens)
 
 
 def mesh_bytes(vertices: NDArray[np.float32], faces: NDArray[np.int32], file_type: str) -> bytes:

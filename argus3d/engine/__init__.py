@@ -62,11 +62,13 @@ def _check(workers: int | None) -> None:
         raise UserError(f"--workers {workers} do no work; say at least 1.")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --engine, --address and --workers."""
+def add_arguments(parser: argparse.ArgumentParser, default: str = "one a core") -> None:
+    """Add --engine, --address and --workers; `default` says what local workers there are where nothing is said."""
     parser.add_argument("--engine", choices=ENGINES, default="local", help="this machine or a cluster (default: local)")
     parser.add_argument("--address", metavar="HOST:PORT", help="ray: the head of the cluster (default: the one near)")
-    parser.add_argument("--workers", type=int, help="processes, or actors of a cluster (default: one a core or GPU)")
+    parser.add_argument(
+        "--workers", type=int, help=f"processes (default: {default}), or actors of a cluster (one a CPU or GPU)"
+    )
 
 
 def from_arguments(arguments: argparse.Namespace) -> Engine:

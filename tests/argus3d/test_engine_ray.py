@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from argus3d import engine
+from argus3d.cli import main
 from argus3d.errors import UserError
 from tests.argus3d.engine_work import Draws, Mishaps
+from tests.argus3d.test_sample_command import write_checkpoint
+from tests.argus3d.test_sample_engine import contents
 
 pytest.importorskip("ray", reason="Ray is not installed (the extra `cluster`)")
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
@@ -39,6 +42,15 @@ def test_what_goes_wrong_on_a_node_is_said_here(cluster: Any, tmp_path: Path) ->
     with pytest.raises(UserError, match="3 is bad; leave it out") as caught:
         list(engine.ray(cluster.address, workers=1).map(Mishaps(tmp_path, raises=(3,)), range(10)))
     assert "with item 3, 3" in caught.value.__notes__
+
+
+def test_sample_fills_the_folder_alike(cluster: Any, tmp_path: Path) -> None:
+    tiny = write_checkpoint(tmp_path / "tiny")
+    words = ["sample", "--checkpoint", str(tiny), "--category", "lamp", "--count", "6"]
+    assert main([*words, "--out", str(tmp_path / "alone")]) == 0
+    on_nodes = ["--engine", "ray", "--address", cluster.address, "--batch-size", "2"]
+    assert main([*words, "--out", str(tmp_path / "nodes"), *on_nodes]) == 0
+    assert contents(tmp_path / "nodes") == contents(tmp_path / "alone")
 
 
 def test_a_cluster_without_a_gpu_is_not_waited_for(cluster: Any, tmp_path: Path) -> None:
