@@ -53,7 +53,7 @@ def shapes_of(generator: Generator, category: str, ids: Sequence[str], seed: int
     """
     seed %= LARGEST_SEED
     call = f"{generator.name}: sample({category!r}, {len(ids)}, seed={seed})"
-    made: list[Any] = list(_run(call, lambda: generator.sample(category, len(ids), seed=seed)))
+    made: list[Any] = _run(call, lambda: list(generator.sample(category, len(ids), seed=seed)))
     if len(made) != len(ids):
         raise UserError(f"{call} gave {len(made)} shapes, not {len(ids)}.")
     for shape in made:
@@ -72,7 +72,9 @@ def _checked(shape: Any, item: str, category: str, seed: int) -> tuple[Sample, s
     """A shape with arrays of the right types, empty where something is wrong with it."""
     vertices, faces, problem = np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32), ""
     try:
-        given_vertices, given_faces = np.asarray(shape.vertices, np.float32), np.asarray(shape.faces)
+        with np.errstate(over="ignore"):  # what is past the range of float32 becomes infinite and is told as such
+            given_vertices = np.asarray(shape.vertices, np.float64).astype(np.float32)
+        given_faces = np.asarray(shape.faces)
         problem = _problem(given_vertices, given_faces)
     except (ValueError, TypeError, OverflowError) as error:
         problem = f"vertices or faces are no arrays of numbers ({error})"

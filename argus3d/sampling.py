@@ -1,7 +1,8 @@
 """Samples of any generator in a folder: a checkpoint's, the original code's, or a user's own."""
 
+import difflib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -145,6 +146,19 @@ class FactoryModel:
                 yield from ((shape, problem) for shape, problem in made if shape.id not in done)
 
 
+def require_classes(model: Model, categories: Sequence[str]) -> None:
+    """Raises: UserError for classes that the model does not know; it names those that it does."""
+    unknown = [category for category in categories if category not in model.categories]
+    if not unknown:
+        return
+    named = ", ".join(map(repr, unknown[:5])) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
+    both = [category for category in categories if category in model.categories]
+    if both:
+        raise UserError(f"{model.name} does not know {named}; it knows --category {','.join(both)}.")
+    near = difflib.get_close_matches(unknown[0], model.categories, 3, 0.5) or model.categories
+    raise UserError(f"{model.name} does not know {named}; did you mean {', '.join(near)}?")
+
+
 def sample_into(folder: Path, model: Model, counts: Mapping[str, int], seed: int, command: str) -> dict[str, Any]:
     """Make so many shapes of each class, ids such as chair-0007, and return the manifest.
 
@@ -153,13 +167,7 @@ def sample_into(folder: Path, model: Model, counts: Mapping[str, int], seed: int
 
     Raises: UserError for a class that the model does not know, before anything costly; for a folder of other settings.
     """
-    unknown = [category for category in counts if category not in model.categories]
-    if unknown:
-        raise UserError(
-            f"{model.name} does not know {', '.join(repr(category) for category in unknown[:5])}"
-            f"{' ...' if len(unknown) > 5 else ''}; choose with --category from its classes: "
-            f"{', '.join(model.categories)}."
-        )
+    require_classes(model, list(counts))
     wanted = [request for category, count in counts.items() for request in requests(category, count)]
     samples = SampleFolder(folder, model.settings(counts, seed))
     kept = sum(request.id in samples for request in wanted)

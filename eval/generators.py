@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from argus3d.errors import UserError
-from argus3d.sampling import CheckpointModel, FactoryModel, Model, sample_into
+from argus3d.sampling import CheckpointModel, FactoryModel, Model, require_classes, sample_into
 from eval.selection import Selection, shares
 
 
@@ -54,6 +54,7 @@ def sample_like(
             )
         classes = {model.categories[0]: count}
     else:
+        require_classes(model, sorted(filter(None, reference.classes)))
         classes = shares(reference.classes, len(reference.ids))
     said = ", ".join(f"{category} {size}" for category, size in list(classes.items())[:12])
     more = f" and {len(classes) - 12} classes more" if len(classes) > 12 else ""

@@ -41,8 +41,8 @@ _OBJAVERSE = DerivedSplit(
     version=1,
     source="objaverse",
     rule=(
-        "train below 0.7, val below 0.8, the rest test, of sha256('objaverse-v1:uid') as a fraction of 2^256: each uid "
-        "alone decides, so a partial download changes no side; near-duplicates are not sought"
+        "all uids of object-paths.json.gz: train below 0.7, val below 0.8, the rest test, of sha256('objaverse-v1:uid')"
+        " as a fraction of 2^256, so that a partial download changes no side; near-duplicates are not sought"
     ),
     parts={
         "train": "every uid of the side",
@@ -51,7 +51,9 @@ _OBJAVERSE = DerivedSplit(
         "lvis-train": "those of train with a class in Objaverse-LVIS",
         "lvis-val": "those of val with a class in Objaverse-LVIS",
         "lvis-test": "those of test with a class in Objaverse-LVIS",
-        "test-core": "2,000 of lvis-test, taken chunk by chunk in the order of sha256('objaverse-v1:chunk')",
+        "test-core": (
+            "the first 2,000 of lvis-test, sorted by sha256('objaverse-v1:chunk'), then by sha256('objaverse-v1:uid')"
+        ),
     },
     command="argus3d data split objaverse-v1 --path FOLDER --root ROOT",
 )
@@ -59,8 +61,11 @@ _SHAPENET13 = DerivedSplit(
     name="shapenet13-v1",
     version=1,
     source="shapenet",
-    rule="train.lst, val.lst and test.lst of the 13 classes, as they come with ShapeNet in Occupancy Networks' layout",
-    parts={side: f"all ids of {side}.lst, class by class" for side in ("train", "val", "test")},
+    rule=(
+        "train.lst, val.lst and test.lst of the 13 classes, as they come with ShapeNet in Occupancy Networks' layout; "
+        "ids are synset-model"
+    ),
+    parts={side: f"all ids of {side}.lst" for side in ("train", "val", "test")},
     command="argus3d data split shapenet13-v1 --path FOLDER --root ROOT",
 )
 DERIVED: Mapping[str, DerivedSplit] = {split.name: split for split in (_OBJAVERSE, _SHAPENET13)}

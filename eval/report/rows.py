@@ -15,6 +15,9 @@ ROLES = {
     "scrambled": "floor: tokens without order",
     "reference_vs_itself": "noise alone, half the shapes",
 }
+NOT_SAID = "not said"
+# Of these no generator made the shapes.
+REAL = ("training_set", "reference_vs_itself")
 FLOOR, CEILING = "scrambled", "reconstructed_training_set"
 
 
@@ -55,6 +58,8 @@ class Row:
     metrics: Mapping[str, Value]
     groups: Mapping[str, Mapping[str, float]]
     notes: tuple[str, ...]
+    trained_on: str = NOT_SAID
+    seen_in_training: str = "unknown"  # how many of the reference shapes, in words
 
     @property
     def title(self) -> str:
@@ -111,9 +116,15 @@ def _read_row(path: Path) -> Row:
             metrics={key: _value(entry) for key, entry in content["metrics"].items()},
             groups={key: _numbers(entry) for key, entry in content.get("per_category", {}).items()},
             notes=tuple(content.get("notes", ())),
+            **_training(content.get("data", {})),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is no result ({error}); measure again") from error
+
+
+def _training(data: Mapping[str, Any]) -> dict[str, str]:
+    """What is known of the training data; results of before it was said have nothing."""
+    return {key: str(data[key]) for key in ("trained_on", "seen_in_training") if key in data}
 
 
 def _value(entry: Mapping[str, Any]) -> Value:

@@ -24,7 +24,7 @@ from eval.report.columns import (
 )
 from eval.report.markup import Cell, Table, latex, markdown
 from eval.report.output import write_whole
-from eval.report.rows import Row, Value, better, read_rows
+from eval.report.rows import NOT_SAID, REAL, Row, Value, better, read_rows
 
 BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
 # The labels by which a reconstruction is averaged, beside its classes, which only the CSV holds.
@@ -86,7 +86,7 @@ def generation_table(rows: Sequence[Row]) -> Table:
             ]
             for row in rows
         ],
-        notes=[*_general_notes(rows), _units(rows, columns), *_own_notes(rows)],
+        notes=[*_general_notes(rows), _units(rows, columns), *_training_notes(rows), *_own_notes(rows)],
     )
 
 
@@ -118,6 +118,7 @@ def further_table(rows: Sequence[Row]) -> list[Table]:
                 "p: of the hypothesis that both sets are of one distribution, by relabelling; small where they differ, "
                 "also where samples are copies.",
                 *([NETWORK_NOTE] if networks else []),
+                *_training_notes(rows),
             ],
         )
     ]
@@ -151,6 +152,7 @@ def reconstruction_table(rows: Sequence[Row]) -> Table:
         notes=[
             *_general_notes(rows),
             "solidity: the share of a shape's inside not owed to thickening thin parts; 0 for sheets, 1 for solids.",
+            *_training_notes(rows),
             *_own_notes(rows),
         ],
     )
@@ -253,6 +255,17 @@ def _how_measured(distance: str, protocol: Mapping[str, Any]) -> str:
         return "LFD-like on meshes, not on the scale of published light-field distances"
     solver = "approximate matching" if distance.endswith("approx") else "exact"
     return f"{DISTANCES[distance]} ({solver}) on {protocol['emd_points']} points"
+
+
+def _training_notes(rows: Sequence[Row]) -> Iterator[str]:
+    """What each generator was trained on and whether it saw the reference; one line for all of which it is the same."""
+    titles: dict[str, list[str]] = {}
+    for row in rows:
+        if row.name not in REAL:
+            said = f"trained on {row.trained_on}; seen in training: {row.seen_in_training}"
+            fact = "training data not said, may hold reference shapes" if row.trained_on == NOT_SAID else said
+            titles.setdefault(fact, []).append(row.title)
+    yield from (f"{', '.join(names)}: {fact}." for fact, names in titles.items())
 
 
 def _own_notes(rows: Sequence[Row]) -> Iterator[str]:

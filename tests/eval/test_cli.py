@@ -92,7 +92,7 @@ def test_reconstruction_reads_ious_and_groups_from_the_manifest(tmp_path: Path) 
     assert main(words) == 0
     content = json.loads(out.read_text())
     assert content["kind"] == "reconstruction"
-    assert content["data"]["checkpoint"] == "ab" * 32
+    assert content["data"]["checkpoint"] == "ab" * 32 and content["data"]["trained_on"] == "not said"
     assert content["metrics"]["iou"]["value"] == pytest.approx(1.8 / 4)
     assert content["metrics"]["f_score_0.02"]["value"] == pytest.approx(3 / 4, abs=0.1)
     assert {key: row["count"] for key, row in content["per_category"].items()} == {

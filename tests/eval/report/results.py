@@ -38,6 +38,7 @@ def write_result(
     found: int = 20,
     notes: tuple[str, ...] = (),
     protocol: Mapping[str, Any] = PROTOCOL,
+    data: Mapping[str, str] | None = None,
 ) -> Path:
     content = {
         "schema": 1,
@@ -49,7 +50,7 @@ def write_result(
             "reference": {"asked": 20, "found": 20, "failed": []},
         },
         "metrics": metrics,
-        "data": {},
+        "data": data or {},
         "per_category": groups or {},
         "notes": list(notes),
     }

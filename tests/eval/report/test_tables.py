@@ -127,6 +127,28 @@ def test_reconstructions_are_shown_by_source_and_solidity(tmp_path: Path) -> Non
     ]
 
 
+def test_every_table_says_what_was_trained_on_what(tmp_path: Path) -> None:
+    known = {"trained_on": "toys-v1/train", "seen_in_training": "none of 20 reference shapes, by id"}
+    released = {"trained_on": "objaverse, shapenet", "seen_in_training": "all of 20 reference shapes"}
+    paths = [
+        write_result(tmp_path, "nano", generation(0.5) | {"jsd": metric(0.1, 0.1, 0.1)}, data=known),
+        write_result(tmp_path, "scrambled", generation(0.1), data=known),
+        write_result(tmp_path, "released", generation(0.6), data=released),
+        write_result(tmp_path, "old_result", generation(0.4)),
+        write_result(tmp_path, "training_set", generation(0.9)),
+        write_result(tmp_path, "back", {"iou": metric(0.7, 0.6, 0.8)}, "reconstruction", data=known),
+    ]
+    generated, further, reconstructed = all_tables(read_rows(paths))
+    expected = [
+        "nano, scrambled: trained on toys-v1/train; seen in training: none of 20 reference shapes, by id.",
+        "released: trained on objaverse, shapenet; seen in training: all of 20 reference shapes.",
+        "old result: training data not said, may hold reference shapes.",
+    ]
+    for table in (generated, further):
+        assert [note for note in table.notes if "train" in note] == expected
+    assert expected[0].replace("nano, scrambled", "back") in reconstructed.notes
+
+
 def test_a_result_of_another_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="kind 'cooking'"):
         all_tables(read_rows([write_result(tmp_path, "nano", generation(0.5), "cooking")]))
