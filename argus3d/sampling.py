@@ -2,24 +2,29 @@
 
 import difflib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from tqdm import tqdm
 
 from argus3d import checkpoint
+from argus3d.batches import Loading, SampleBatches, Sampling
 from argus3d.checkpoint.original import imported_once, read_sizes
 from argus3d.checkpoint.store import About
 from argus3d.data.files import sha256_file
+from argus3d.engine import Engine
 from argus3d.errors import UserError
 from argus3d.factories import open_factory, shapes_of, source_file
-from argus3d.generator import ArgusGenerator, Generator, Request, Sample, SamplingConfig, requests, stream_seed
-from argus3d.samples import SampleFolder
+from argus3d.generator import Generator, Request, SamplingConfig, requests, stream_seed
+from argus3d.samples import SampleFiles, SampleFolder, sample_files
 
+FORMAT = "ply"
 BATCH = 16  # shapes that a user's own generator is asked for at a time; an interrupted run goes on with the next
+
+Made = tuple[SampleFiles, dict[str, Any]]  # a shape's files, and what its record says beside
 
 
 class Model(Protocol):
@@ -39,8 +44,8 @@ class Model(Protocol):
         """Everything that decides the samples."""
         ...
 
-    def shapes(self, wanted: list[Request], seed: int, done: SampleFolder) -> Iterator[tuple[Sample, str]]:
-        """Those of the requested shapes that are not done, each with what is wrong with it, "" if nothing."""
+    def files(self, wanted: Sequence[Request], seed: int, done: SampleFolder, by: Engine | None) -> Iterator[Made]:
+        """Those of the requested shapes that are not done; `by` None makes them in this process."""
         ...
 
 
@@ -92,17 +97,22 @@ class CheckpointModel:
         return checkpoint.facts(self._folder)
 
     def settings(self, counts: Mapping[str, int], seed: int) -> dict[str, Any]:
-        return asdict(self._config) | {"seed": seed, "checkpoint": self.facts()["sha256"], "format": "ply"}
+        return asdict(self._config) | {"seed": seed, "checkpoint": self.facts()["sha256"], "format": FORMAT}
 
-    def shapes(self, wanted: list[Request], seed: int, done: SampleFolder) -> Iterator[tuple[Sample, str]]:
+    def files(self, wanted: Sequence[Request], seed: int, done: SampleFolder, by: Engine | None) -> Iterator[Made]:
         missing = [request for request in wanted if request.id not in done]
         if not missing:
             return
-        generator = ArgusGenerator.load(str(self._folder), self.device)
+        loading, draw = Loading(str(self._folder), self.device), Sampling(seed, self._config)
+        if by is not None:
+            start = SampleBatches(loading, draw, FORMAT)
+            for made in by.map(start, draw.batches(missing, self.device), gpus=loading.gpus):
+                yield from ((files, {}) for files in made)
+            return
+        generator = loading.generator()
         for warning in checkpoint.warnings(generator.argus):
             _say(f"warning: {warning}")
-        for shape in generator.generate(missing, seed, self._config):
-            yield shape, ""
+        yield from ((sample_files(shape, FORMAT), {}) for shape in draw.shapes(generator, missing))
 
 
 @dataclass(frozen=True)
@@ -132,18 +142,41 @@ class FactoryModel:
         code = sha256_file(Path(file)) if file else None
         return {
             "factory": self.factory, "code": code, "counts": dict(counts), "batch": BATCH, "seed": seed,
-            "format": "ply",
+            "format": FORMAT,
         }  # fmt: skip
 
-    def shapes(self, wanted: list[Request], seed: int, done: SampleFolder) -> Iterator[tuple[Sample, str]]:
-        for category in dict.fromkeys(request.category for request in wanted):
-            ids = [request.id for request in wanted if request.category == category]
-            for start in range(0, len(ids), BATCH):
-                batch = ids[start : start + BATCH]
-                if all(item in done for item in batch):
-                    continue
-                made = shapes_of(self._generator, category, batch, stream_seed(seed, batch[0]))
-                yield from ((shape, problem) for shape, problem in made if shape.id not in done)
+    def files(self, wanted: Sequence[Request], seed: int, done: SampleFolder, by: Engine | None) -> Iterator[Made]:
+        batches = [batch for batch in _batches(wanted) if any(request.id not in done for request in batch)]
+        start = FactoryBatches(self.factory, seed)
+        for made in by.map(start, batches) if by else map(start.on(self._generator), batches):
+            yield from ((files, facts) for files, facts in made if files.record["id"] not in done)
+
+
+@dataclass(frozen=True)
+class FactoryBatches:
+    """For `Engine.map`: from batches of one class to the files of their shapes, by a user's own generator."""
+
+    factory: str
+    seed: int
+
+    def __call__(self) -> Callable[[Sequence[Request]], list[Made]]:
+        return self.on(open_factory(self.factory))
+
+    def on(self, generator: Generator) -> Callable[[Sequence[Request]], list[Made]]:
+        """The same by a generator that is open already."""
+        return partial(self._files, generator)
+
+    def _files(self, generator: Generator, batch: Sequence[Request]) -> list[Made]:
+        ids = [request.id for request in batch]
+        made = shapes_of(generator, batch[0].category, ids, stream_seed(self.seed, ids[0]))
+        return [(sample_files(shape, FORMAT), {"problem": problem} if problem else {}) for shape, problem in made]
+
+
+def _batches(wanted: Sequence[Request]) -> Iterator[Sequence[Request]]:
+    """Requests of one class each, `BATCH` at a time."""
+    for category in dict.fromkeys(request.category for request in wanted):
+        mine = [request for request in wanted if request.category == category]
+        yield from (mine[start : start + BATCH] for start in range(0, len(mine), BATCH))
 
 
 def require_classes(model: Model, categories: Sequence[str]) -> None:
@@ -159,23 +192,27 @@ def require_classes(model: Model, categories: Sequence[str]) -> None:
     raise UserError(f"{model.name} does not know {named}; did you mean {', '.join(near)}?")
 
 
-def sample_into(folder: Path, model: Model, counts: Mapping[str, int], seed: int, command: str) -> dict[str, Any]:
+def sample_into(
+    folder: Path, model: Model, counts: Mapping[str, int], seed: int, command: str, by: Engine | None = None
+) -> dict[str, Any]:
     """Make so many shapes of each class, ids such as chair-0007, and return the manifest.
 
     What an interrupted run of the same settings left in `folder` is kept. A shape with something wrong is recorded as
     empty, with the reason as `problem`.
 
+    by : what makes the shapes, None for this process alone; no byte depends on it
+
     Raises: UserError for a class that the model does not know, before anything costly; for a folder of other settings.
     """
     require_classes(model, list(counts))
     wanted = [request for category, count in counts.items() for request in requests(category, count)]
-    samples = SampleFolder(folder, model.settings(counts, seed))
+    samples = SampleFolder(folder, model.settings(counts, seed), FORMAT)
     kept = sum(request.id in samples for request in wanted)
     if kept:
         _say(f"{folder}: {kept} of {len(wanted)} shapes are there already and are kept")
     with tqdm(total=len(wanted) - kept, desc="sample", disable=None) as bar:
-        for shape, problem in model.shapes(wanted, seed, samples):
-            samples.write(shape, **({"problem": problem} if problem else {}))
+        for files, facts in model.files(wanted, seed, samples, by):
+            samples.keep(files, **facts)
             bar.update()
     return samples.finish([request.id for request in wanted], model.facts(), command)
 

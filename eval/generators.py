@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from argus3d import engine
+from argus3d.engine import Engine
 from argus3d.errors import UserError
 from argus3d.sampling import CheckpointModel, FactoryModel, Model, require_classes, sample_into
 from eval.selection import Selection, shares
@@ -26,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config", metavar="NAME|FILE.json", help="of a .pt file: its sizes and classes (default: huge)"
     )
     parser.add_argument("--samples", type=Path, metavar="FOLDER", help="for the samples (default: beside --out)")
+    engine.add_arguments(parser, default="this one")
 
 
 def find_model(arguments: argparse.Namespace) -> Model | None:
@@ -37,13 +40,26 @@ def find_model(arguments: argparse.Namespace) -> Model | None:
     return None if arguments.generator is None else FactoryModel(arguments.generator)
 
 
+def find_engine(arguments: argparse.Namespace) -> Engine | None:
+    """What makes the samples, None for this process alone."""
+    chosen = engine.from_arguments(arguments)
+    return None if arguments.engine == "local" and arguments.workers in (None, 1) else chosen
+
+
 def sample_like(
-    model: Model, reference: Selection | None, count: int | None, seed: int, folder: Path, command: str
+    model: Model,
+    reference: Selection | None,
+    count: int | None,
+    seed: int,
+    folder: Path,
+    command: str,
+    by: Engine | None,
 ) -> dict[str, Any]:
     """Samples in class shares like those of the reference, in `folder`; returns their manifest.
 
     reference : None for an array, whose shapes have no class: then the model must know a single one
     count : of samples; None for as many as the reference has
+    by : what makes them, None for this process alone
     Raises : UserError where the model does not know a class, before anything costly
     """
     if reference is None:
@@ -59,4 +75,4 @@ def sample_like(
     said = ", ".join(f"{category} {size}" for category, size in list(classes.items())[:12])
     more = f" and {len(classes) - 12} classes more" if len(classes) > 12 else ""
     print(f"{model.name}: {sum(classes.values())} samples: {said}{more}", file=sys.stderr)
-    return sample_into(folder, model, classes, seed, command)
+    return sample_into(folder, model, classes, seed, command, by)

@@ -11,7 +11,7 @@ from argus3d.sampling import Model
 from eval import runs
 from eval.clouds import CloudSet, draw
 from eval.evaluate import evaluate_sets
-from eval.generators import add_arguments, find_model, sample_like
+from eval.generators import add_arguments, find_engine, find_model, sample_like
 from eval.light_fields import light_field_metrics, load_light_fields
 from eval.overlap import about_samples
 from eval.protocol import Protocol
@@ -112,7 +112,7 @@ def _categories(arguments: argparse.Namespace) -> tuple[str, ...]:
 def _sampled(model: Model, reference: Side, arguments: argparse.Namespace, seed: int, command: str) -> Side:
     """Samples that are made now."""
     folder = arguments.samples or arguments.out.with_name(f"{arguments.out.stem}-samples")
-    sample_like(model, reference.selection, arguments.count, seed, folder, command)
+    sample_like(model, reference.selection, arguments.count, seed, folder, command, find_engine(arguments))
     return Side(str(folder), None)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-EVAL_MAY_USE = ("argus3d.generator", "argus3d.sampling", "argus3d.data", "argus3d.errors")
+EVAL_MAY_USE = ("argus3d.generator", "argus3d.sampling", "argus3d.engine", "argus3d.data", "argus3d.errors")
 
 
 def sources(folder: str) -> list[Path]:

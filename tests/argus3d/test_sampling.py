@@ -11,6 +11,7 @@ from argus3d import checkpoint, sampling
 from argus3d.checkpoint import importing
 from argus3d.cli import main
 from argus3d.config import ArgusConfig
+from argus3d.engine import local
 from argus3d.errors import UserError
 from argus3d.generator import ArgusGenerator, Sample
 from argus3d.samples import SampleFolder
@@ -72,6 +73,12 @@ def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path: Path) -> None:
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
     sample_into(tmp_path / "cut", FactoryModel(BALLS.factory), counts, 0, "score")
     assert Balls.calls == [], "what is whole is not made again"
+
+
+def test_processes_make_the_same_bytes(tmp_path: Path) -> None:
+    for side, by in (("here", None), ("there", local(2))):
+        sample_into(tmp_path / side, FactoryModel(BALLS.factory), {"chair": BATCH + 2, "lamp": 3}, 0, "score", by)
+    assert contents(tmp_path / "there") == contents(tmp_path / "here")
 
 
 def test_other_settings_do_not_mix(tmp_path: Path) -> None:
