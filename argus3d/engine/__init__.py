@@ -11,10 +11,12 @@ only worker of `local(1)` is this process itself, with the threads that it has.
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 from argus3d.engine.cluster import Cluster
 from argus3d.engine.processes import Processes
+from argus3d.engine.schedule import Apply
 from argus3d.errors import UserError
 
 T = TypeVar("T")
@@ -37,6 +39,10 @@ class Engine(Protocol):
         An exception of the function is raised in its item's turn, with a note that names the item. Workers that die
         are replaced. Raises: UserError for an item that killed three workers, or if workers die before they begin.
         """
+        ...
+
+    def session(self, start: Callable[[], Callable[[T], R]], *, gpus: float = 0) -> AbstractContextManager[Apply[T, R]]:
+        """For many maps of one function, by workers that stay until the end of the `with` block; see `map`."""
         ...
 
 

@@ -5,10 +5,11 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from argus3d.engine.schedule import Schedule
+from argus3d.engine.schedule import Apply, Schedule
 from argus3d.engine.worker import Answer, Worker, thread_settings
 from argus3d.errors import UserError
 
@@ -27,6 +28,12 @@ class Cluster:
         """See `Engine.map`."""
         if not items:
             return
+        with self.session(start, gpus=gpus) as apply:
+            yield from apply(items)
+
+    @contextmanager
+    def session(self, start: Callable[[], Callable[[T], R]], *, gpus: float = 0) -> Iterator[Apply[T, R]]:
+        """See `Engine.session`."""
         ours = _connect(self.address)
         import ray
 
@@ -34,7 +41,7 @@ class Cluster:
             share = Share.of_nodes([node["Resources"] for node in ray.nodes() if node["Alive"]], gpus)
             crew = _Crew(ray.put(ray.cloudpickle.dumps(start)), share)
             try:
-                yield from Schedule(crew, items, self.workers or share.workers).results()
+                yield Schedule(crew, self.workers or share.workers).results
             finally:
                 crew.dismiss()
         finally:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -14,7 +15,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
-from argus3d.engine.schedule import Schedule
+from argus3d.engine.schedule import Apply, Schedule
 from argus3d.engine.worker import Answer, Worker, name_item, thread_settings
 
 T = TypeVar("T")
@@ -31,16 +32,27 @@ class Processes:
 
     def map(self, start: Callable[[], Callable[[T], R]], items: Sequence[T], *, gpus: float = 0) -> Iterator[R]:
         """See `Engine.map`."""
-        workers = min(self.workers or os.cpu_count() or 1, len(items))
-        if workers <= 1 and self.workers in (None, 1):
-            return _in_turn(start, items)
-        return _in_processes(start, items, workers)
+        if not items:
+            return
+        alone = self.workers is None and len(items) == 1
+        with Processes(1).session(start) if alone else self.session(start) as apply:
+            yield from apply(items)
+
+    @contextmanager
+    def session(self, start: Callable[[], Callable[[T], R]], *, gpus: float = 0) -> Iterator[Apply[T, R]]:
+        """See `Engine.session`."""
+        workers = self.workers or os.cpu_count() or 1
+        if workers == 1:
+            yield partial(_in_turn, start())
+            return
+        crew = _Crew(pickle.dumps(start, pickle.HIGHEST_PROTOCOL))
+        try:
+            yield Schedule(crew, workers).results
+        finally:
+            crew.dismiss()
 
 
-def _in_turn(start: Callable[[], Callable[[T], R]], items: Sequence[T]) -> Iterator[R]:
-    if not items:
-        return
-    function = start()
+def _in_turn(function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
     for index, item in enumerate(items):
         try:
             value = function(item)
@@ -48,14 +60,6 @@ def _in_turn(start: Callable[[], Callable[[T], R]], items: Sequence[T]) -> Itera
             name_item(error, index, item)
             raise
         yield value
-
-
-def _in_processes(start: Callable[[], Callable[[T], R]], items: Sequence[T], workers: int) -> Iterator[R]:
-    crew = _Crew(pickle.dumps(start, pickle.HIGHEST_PROTOCOL))
-    try:
-        yield from Schedule(crew, items, workers).results()
-    finally:
-        crew.dismiss()
 
 
 class _Crew:

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from argus3d.engine.worker import Answer, described, name_item, result
 from argus3d.errors import UserError
@@ -16,6 +16,17 @@ AHEAD = 8  # chunks a worker that may be finished before their turn comes
 DEATHS = 3  # of workers, by one item or before they begin
 PATIENCE = 600.0  # seconds without any worker
 POLL = 0.01  # seconds after which a consumer that took its time is made to hear the workers first
+
+T_contra = TypeVar("T_contra", contravariant=True)
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Apply(Protocol[T_contra, R_co]):
+    """The function of one item, applied to many by workers that stay."""
+
+    def __call__(self, items: Sequence[T_contra]) -> Iterator[R_co]:
+        """Results in the order of the items, as they come."""
+        ...
 
 
 class Crew(Protocol):
@@ -44,27 +55,31 @@ class _Chunk:
 
 
 class Schedule:
-    """One pass over the items."""
+    """Passes over items, one after another, by the same workers."""
 
-    def __init__(self, crew: Crew, items: Sequence[Any], workers: int) -> None:
-        self._crew, self._items = crew, items
-        self._size = min(workers, len(items))
-        self._turn = 0  # the item whose result is due
-        self._fresh = 0  # items from here on were never given
-        self._again: list[_Chunk] = []  # a heap of what dead workers had
+    def __init__(self, crew: Crew, workers: int) -> None:
+        self._crew, self._workers = crew, workers
+        self._hired = 0
         self._given: dict[int, deque[_Chunk]] = {}  # of each worker that began
         self._idle: set[int] = set()
         self._busy: set[int] = set()  # with one chunk; the next one waits at the worker while it does this one
-        self._outcomes: dict[int, bytes] = {}
         self._seconds = CHUNK_SECONDS  # an item takes
         self._false_starts = 0
         self._heard = 0.0
 
-    def results(self) -> Iterator[Any]:
-        """Results in the order of the items."""
-        for _ in range(self._size):
+    def results(self, items: Sequence[Any]) -> Iterator[Any]:
+        """Results in the order of the items. Raises: RuntimeError if those of an earlier pass were not all taken."""
+        if any(self._given.values()):
+            raise RuntimeError("the results of an earlier pass were not all taken; begin a new session")
+        self._items, self._size = items, min(self._workers, len(items))
+        self._turn = 0  # the item whose result is due
+        self._fresh = 0  # items from here on were never given
+        self._again: list[_Chunk] = []  # a heap of what dead workers had
+        self._outcomes: dict[int, bytes] = {}
+        while self._hired < self._size:
             self._crew.hire()
-        for index, item in enumerate(self._items):
+            self._hired += 1
+        for index, item in enumerate(items):
             self._turn = index
             while index not in self._outcomes or time.monotonic() > self._heard + POLL:
                 self._hand_out()

@@ -100,6 +100,18 @@ def test_a_thousand_million_items_are_not_sent_at_once(tmp_path: Path) -> None:
     assert active_children() == []
 
 
+def test_workers_of_a_session_stay(tmp_path: Path) -> None:
+    start = Draws(tmp_path, 2)
+    with engine.local(2).session(start) as apply:
+        for items in (["a", "b", "c"], ["b"], [], ["c", "d"]):
+            assert list(apply(items)) == [start.draw(item) for item in items]
+        assert len(noted(tmp_path / "starts")) == len(active_children()) == 2
+        next(apply(["a", "b", "c"]))
+        with pytest.raises(RuntimeError, match="were not all taken"):
+            next(apply(["a"]))
+    assert active_children() == []
+
+
 def test_no_items_need_no_worker() -> None:
     assert list(engine.local(2).map(fatal_start, [])) == list(engine.local(1).map(fatal_start, [])) == []
 
@@ -162,12 +174,14 @@ class SimulatedCrew:
 @given(st.data(), st.integers(1, 4), st.integers(0, 150))
 def test_any_course_of_events_gives_all_results_in_order(data: st.DataObject, workers: int, count: int) -> None:
     crew = SimulatedCrew(Mishaps(Path("unused")), data.draw)
-    results = schedule.Schedule(crew, range(count), workers).results()
-    for index, result in enumerate(results):
+    passes = schedule.Schedule(crew, workers)
+    for index, result in enumerate(passes.results(range(count))):
         assert result == index * index
         assert max(crew.given) - index <= schedule.AHEAD * workers * schedule.CHUNK_ITEMS
     assert sorted(set(crew.given)) == list(range(count))
-    assert len(crew.given) - count <= 2 * 2 * schedule.CHUNK_ITEMS  # what the dead had
+    assert list(passes.results(range(500, 500 + workers))) == [item * item for item in range(500, 500 + workers)]
+    assert sorted(set(crew.given)) == [*range(count), *range(500, 500 + workers)]
+    assert len(crew.given) - count - workers <= 2 * 2 * schedule.CHUNK_ITEMS  # what the dead had
     assert crew.hired <= workers + 2
 
 
@@ -186,7 +200,7 @@ class NoCrew:
 
 def test_a_cluster_without_room_is_not_waited_for_for_ever() -> None:
     with pytest.raises(UserError, match=r"no worker came up in 10 minutes: .* fewer --workers"):
-        next(schedule.Schedule(NoCrew(), range(5), 2).results())
+        next(schedule.Schedule(NoCrew(), 2).results(range(5)))
 
 
 def test_actors_on_gpus_share_the_cores_of_their_node() -> None:
