@@ -37,7 +37,13 @@ def find_model(arguments: argparse.Namespace) -> Model | None:
         return CheckpointModel(arguments.checkpoint, arguments.device, arguments.stage1, arguments.config)
     if arguments.stage1 or arguments.config:
         raise UserError("--stage1 and --config say more of a --checkpoint FILE.pt; name it.")
-    return None if arguments.generator is None else FactoryModel(arguments.generator)
+    if arguments.generator is not None:
+        return FactoryModel(arguments.generator)
+    if arguments.samples:
+        raise UserError("--samples is the folder to sample into; name a --checkpoint or a --generator.")
+    if find_engine(arguments) is not None:
+        raise UserError("--engine and --workers make samples; name a --checkpoint or a --generator.")
+    return None
 
 
 def find_engine(arguments: argparse.Namespace) -> Engine | None:

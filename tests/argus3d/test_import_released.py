@@ -56,6 +56,20 @@ def test_both_files_become_a_checkpoint(files: list[str], out: Path, capsys: pyt
     assert str(out.parent) not in (out / "argus.json").read_text()  # it says nothing about the machine
 
 
+def test_stage_1_may_come_from_within_stage_2(
+    files: list[str], out: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    run("import-released", *files)
+    inside = tmp_path / "inside"
+    run("import-released", *files[2:-1], str(inside))
+    assert "stage 1 comes from the stage-2 file" in capsys.readouterr().err
+    for name in ("autoencoder.safetensors", "transformer.safetensors"):
+        assert (inside / name).read_bytes() == (out / name).read_bytes()
+    remake(tmp_path / "stage2.pt", lambda content: content.update(model=transformer_only(content["model"])))
+    with pytest.raises(UserError, match="stage2.pt holds no stage 1"):
+        run("import-released", *files[2:-1], str(tmp_path / "none"))
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_the_dtype_is_the_transformers(files: list[str], out: Path, dtype: str) -> None:
     run("import-released", *files, "--dtype", dtype)
