@@ -6,13 +6,15 @@ import igl
 import numpy as np
 from numpy.typing import NDArray
 
-from argus3d.data.rays import ray_votes
+from argus3d.data.enclosure import Enclosure
+from argus3d.data.sheets import Sheets
 from argus3d.errors import UserError
 
 # Parts thinner than this become plates of this half-thickness. 2 / 96 is more than one cell of a 64-cell grid over the
 # box of side 1.1, so a sheet of paper survives meshing; thicker parts keep their exact boundary.
 SHELL = 1 / 96
 _THIN_TESTS = 8192  # faces of a mesh on which thinness is tested
+_SEEN_TESTS = 1024  # surface points at a time, at least
 
 
 def normalized(vertices: NDArray[np.float64], name: str) -> NDArray[np.float64]:
@@ -39,16 +41,34 @@ def oriented(
     A patch is turned as a whole, so the inner wall of a cavity that has no opening is turned too: such a cavity is
     filled. Raises: UserError when no face with an area is left.
     """
-    unique, inverse = np.unique(np.round(vertices, 6), axis=0, return_inverse=True)
-    faces = inverse.reshape(-1)[faces]
+    unique, inverse = _merged(vertices)
+    faces = inverse[faces]
     a, b, c = (unique[faces[:, k]] for k in range(3))
     faces = faces[np.linalg.norm(np.cross(b - a, c - a), axis=1) > 1e-12]
     if len(faces) == 0:
         raise UserError(f"{name}: the mesh has no faces; leave it out or repair it.")
     # Two faces on the same three vertices are the two sides of one sheet; together they cancel in the winding number.
-    _, first = np.unique(np.sort(faces, axis=1), axis=0, return_index=True)
-    faces, patch = igl.bfs_orient(np.ascontiguousarray(faces[np.sort(first)]))
-    return unique, np.where(_turned_inward(unique, faces, patch)[patch][:, None], faces[:, ::-1], faces)
+    faces, patch = igl.bfs_orient(np.ascontiguousarray(faces[_first_of_equals(faces, len(unique))]))
+    turned = np.where(_turned_inward(unique, faces, patch)[patch][:, None], faces[:, ::-1], faces)
+    return unique, np.ascontiguousarray(turned)
+
+
+def _merged(vertices: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Distinct vertices (U, 3), rounded to a millionth and sorted, and which of them each vertex (V,) has become."""
+    rounded = np.round(vertices, 6)
+    steps = np.rint(rounded * 1e6).astype(np.int64) + (1 << 20)  # all of [-1, 1] in 21 bits
+    keys = (steps[:, 0] << 42) | (steps[:, 1] << 21) | steps[:, 2]
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    return rounded[first], inverse.reshape(-1)
+
+
+def _first_of_equals(faces: NDArray[np.int64], vertices: int) -> NDArray[np.int64]:
+    """Which faces have other vertices than all faces before them."""
+    low, middle, high = np.sort(faces, axis=1).T
+    pairs = low * vertices + middle
+    order = np.lexsort((high, pairs))
+    new = np.diff(pairs[order], prepend=-1).astype(bool) | np.diff(high[order], prepend=-1).astype(bool)
+    return np.sort(order[new])
 
 
 def _turned_inward(
@@ -86,47 +106,45 @@ class Examination:
 class MeshSolid:
     """A normalised mesh with an inside: enclosed by it, or within `SHELL` of a part thinner than that.
 
-    Enclosed is where all six axis rays cross the oriented surface outwards once more than inwards, and, where the rays
-    disagree (at holes), where the generalised winding number exceeds 1/2.
+    Enclosed is where all six axis rays leave the oriented surface more or less often than they enter it, and, where the
+    rays disagree (at holes), where the generalised winding number is beyond +-1/2.
 
-    vertices : (V, 3) float64 in [-0.5, 0.5]; faces : (F, 3) int64, outward; thin : (F,) bool, faces of parts thinner
-    than `SHELL`. Source: Barill et al. 2018 (fast winding numbers), through libigl.
+    enclosure : the repaired surface; thin : (F,) bool, its faces of parts thinner than `SHELL`; sheets : these, or None
+    where there are none. Source: Jacobson et al. 2013 (generalised winding numbers).
     """
 
-    vertices: NDArray[np.float64]
-    faces: NDArray[np.int64]
+    enclosure: Enclosure
     thin: NDArray[np.bool_]
+    sheets: Sheets | None
+
+    @property
+    def vertices(self) -> NDArray[np.float64]:
+        """(V, 3) float64, in [-0.5, 0.5]."""
+        return self.enclosure.vertices
+
+    @property
+    def faces(self) -> NDArray[np.int64]:
+        """(F, 3) int64, outward."""
+        return self.enclosure.faces
 
     @classmethod
     def from_mesh(cls, vertices: NDArray[np.float64], faces: NDArray[np.int64], name: str) -> "MeshSolid":
         """Repair, normalise and examine a mesh. Raises: UserError naming `name` when there is nothing to examine."""
         if len(faces) == 0:
             raise UserError(f"{name}: the mesh has no faces; leave it out or repair it.")
-        used, compact = np.unique(faces, return_inverse=True)
+        used = np.zeros(len(vertices), bool)
+        used[faces] = True
         scaled = normalized(np.asarray(vertices, np.float64)[used], name)
-        clean, outward = oriented(scaled, compact.reshape(-1, 3), name)
-        solid = cls(clean, outward, np.zeros(len(outward), bool))
+        clean, outward = oriented(scaled, (np.cumsum(used) - 1)[faces], name)
+        enclosure = Enclosure.of(clean, outward)
         # Faces that follow one another in a file belong to one part, so that one of them answers for a run of them.
         run = len(outward) // _THIN_TESTS + 1
-        centres, depth = clean[outward[::run]].mean(1), SHELL * solid._face_normals()[::run]
-        thin = ~solid._winds(centres - depth)
-        thin[thin] = ~solid._winds((centres + depth)[thin])
-        return cls(clean, outward, np.repeat(thin, run)[: len(outward)])
-
-    def _face_normals(self) -> NDArray[np.float64]:
-        a, b, c = (self.vertices[self.faces[:, k]] for k in range(3))
-        normals = np.cross(b - a, c - a)
-        return normals / np.linalg.norm(normals, axis=1, keepdims=True)
-
-    def _winds(self, points: NDArray[np.float64], votes: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
-        """Inside by the six rays where they agree, which is fast, and by the winding number elsewhere."""
-        votes = ray_votes(self.vertices, self.faces, points) if votes is None else votes
-        winds = votes == 6
-        split = (votes > 0) & (votes < 6)
-        if split.any():
-            asked = np.ascontiguousarray(points[split])
-            winds[split] = np.abs(np.asarray(igl.fast_winding_number(self.vertices, self.faces, asked))) > 0.5
-        return winds
+        sample = outward[::run]
+        centres, depth = clean[sample].mean(1), SHELL * _face_normals(clean, sample)
+        thin = ~enclosure.examine(centres - depth)[0]
+        thin[thin] = ~enclosure.examine((centres + depth)[thin])[0]
+        thin = np.repeat(thin, run)[: len(outward)]
+        return cls(enclosure, thin, Sheets.of(clean, outward[thin], SHELL) if thin.any() else None)
 
     def contains(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
         """(Q,) bool: which of `points` (Q, 3) lie inside."""
@@ -135,27 +153,22 @@ class MeshSolid:
     def examine(self, points: NDArray[np.float64]) -> "Examination":
         """Which of `points` (Q, 3) lie inside, and how sure that is."""
         points = np.ascontiguousarray(points, np.float64)
-        votes = ray_votes(self.vertices, self.faces, points)
-        winds = self._winds(points, votes)
+        winds, votes = self.enclosure.examine(points)
         return Examination(winds, winds | self._in_shell(points, ~winds), votes)
 
     def _in_shell(self, points: NDArray[np.float64], asked: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        if not self.thin.any():
-            return np.zeros(len(points), bool)
-        sheets = np.ascontiguousarray(self.faces[self.thin])
-        low, high = self.vertices[sheets].min((0, 1)) - SHELL, self.vertices[sheets].max((0, 1)) + SHELL
-        near = asked & ((points >= low) & (points <= high)).all(1)
-        if near.any():
-            squared = igl.point_mesh_squared_distance(np.ascontiguousarray(points[near]), self.vertices, sheets)[0]
-            near[near] = np.asarray(squared) < SHELL**2
+        near = np.zeros(len(points), bool)
+        if self.sheets is not None:
+            near[asked] = self.sheets.near(points[asked])
         return near
 
     def surface(self, count: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Points uniform by area on what can be seen from outside, and outward unit normals, (count, 3) float64."""
         a, b, c = (self.vertices[self.faces[:, k]] for k in range(3))
-        cumulative = np.cumsum(np.linalg.norm(np.cross(b - a, c - a), axis=1))
-        normals = self._face_normals()
-        kept: list[NDArray[np.float64]] = []
+        across = np.cross(b - a, c - a)
+        areas = np.linalg.norm(across, axis=1)
+        cumulative, normals = np.cumsum(areas), across / areas[:, None]
+        kept = np.empty((0, 6))
         draw = count + count // 4
         # Parts inside other parts are hidden; twenty rounds find what can be seen where nearly everything is.
         for _ in range(20):
@@ -163,16 +176,27 @@ class MeshSolid:
             face = np.minimum(face, len(self.faces) - 1)
             u, v = np.sqrt(rng.random((draw, 1))), rng.random((draw, 1))
             points = (1 - u) * a[face] + u * (1 - v) * b[face] + u * v * c[face]
-            hidden = self._winds(points + 1e-3 * normals[face])
-            hidden[hidden] = self._winds((points - 1e-3 * normals[face])[hidden])
-            kept.append(np.concatenate([points, normals[face]], 1)[~hidden])
-            if sum(map(len, kept)) >= count:
-                break
-        found = np.concatenate(kept)
-        if len(found) < count:
-            raise UserError(f"only {len(found)} of {count} surface points lie outside the shape; leave it out.")
-        return found[:count, :3], found[:count, 3:]
+            drawn = np.concatenate([points, normals[face]], 1)
+            while len(drawn) and len(kept) < count:
+                asked, drawn = np.split(drawn, [max(count - len(kept), _SEEN_TESTS)])
+                kept = np.concatenate([kept, asked[self._seen(asked[:, :3], asked[:, 3:])]])
+            if len(kept) >= count:
+                return kept[:count, :3], kept[:count, 3:]
+        raise UserError(f"only {len(kept)} of {count} surface points lie outside the shape; leave it out.")
+
+    def _seen(self, points: NDArray[np.float64], normals: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which surface points (P, 3) have an outside on one side."""
+        hidden, _ = self.enclosure.examine(points + 1e-3 * normals)
+        hidden[hidden] = self.enclosure.examine((points - 1e-3 * normals)[hidden])[0]
+        return ~hidden
 
     def mesh(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Vertices (V, 3) and triangles (F, 3)."""
         return self.vertices, self.faces
+
+
+def _face_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Unit normals (F, 3) of faces (F, 3) that have an area."""
+    a, b, c = (vertices[faces[:, k]] for k in range(3))
+    normals = np.cross(b - a, c - a)
+    return normals / np.linalg.norm(normals, axis=1, keepdims=True)

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import trimesh
 
+from argus3d.data import solid as solid_module
 from argus3d.data.solid import SHELL, MeshSolid
 from argus3d.errors import UserError
 
@@ -99,6 +102,39 @@ def test_the_surface_is_seen_from_outside_and_uniform() -> None:
     np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1)
     top = (np.abs(normals[:, 1]) > 0.9).mean()
     assert abs(top - 0.8 / (0.8 + 0.6 + 0.48)) < 0.04
+
+
+def test_surface_points_are_the_first_that_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = BOX.copy()
+    inner.apply_scale(0.9)
+    solid = MeshSolid.from_mesh(*arrays(trimesh.util.concatenate([BOX, inner])), "nested")
+    points, normals = solid.surface(1500, np.random.default_rng(4))
+    assert np.array_equal(points, solid.surface(1500, np.random.default_rng(4))[0])
+    monkeypatch.setattr(solid_module, "_SEEN_TESTS", 100_000)  # all that are drawn, at once
+    at_once = solid.surface(1500, np.random.default_rng(4))
+    assert np.array_equal(points, at_once[0]) and np.array_equal(normals, at_once[1])
+
+
+def test_what_is_hidden_everywhere_is_refused() -> None:
+    solid = MeshSolid.from_mesh(*arrays(BOX), "lost")
+    hidden = replace(solid, enclosure=replace(solid.enclosure, closed=Everywhere()))
+    with pytest.raises(UserError, match="only 0 of 50 surface points"):
+        hidden.surface(50, np.random.default_rng(5))
+
+
+class Everywhere:
+    """Rays that call every point inside."""
+
+    def crossings(self, points: np.ndarray) -> np.ndarray:
+        return np.ones((len(points), 2), np.int64)
+
+
+def test_vertices_a_millionth_apart_are_one_and_copies_of_faces_are_dropped() -> None:
+    vertices, faces = arrays(BOX)
+    moved = np.concatenate([vertices, vertices + 2e-7, [[9.0, 9.0, 9.0]]])  # the last one is of no face
+    solid = MeshSolid.from_mesh(moved, np.concatenate([faces, faces[:, [1, 0, 2]] + 8]), "twice")
+    assert solid.vertices.shape == vertices.shape and solid.faces.shape == faces.shape
+    assert (solid.contains(QUERIES) == in_box(QUERIES)).mean() > 0.9998
 
 
 @pytest.mark.parametrize(
