@@ -165,7 +165,6 @@ def test_wrong_usage_exits_with_two(line: str, capsys: pytest.CaptureFixture[str
 def test_what_would_have_no_effect_is_refused(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "say more of a --checkpoint FILE.pt" in refused("a.npy toys-v1/test --stage1 stage1.pt", capsys)
     assert "folder to sample into" in refused("a.npy toys-v1/test --samples here", capsys)
-    assert "--workers make samples" in refused("a.npy toys-v1/test --workers 2", capsys)
     assert "needs no --stage1" in refused("--checkpoint nano --config huge toys-v1/test", capsys)
     assert "was not made yet under data: run `argus3d data split" in refused(
         "--checkpoint nano --split objaverse-v1/test-core", capsys
