@@ -1,4 +1,4 @@
-"""`argus3d data fetch|prepare|list`."""
+"""`argus3d data fetch|prepare|list|split`."""
 
 import argparse
 import json
@@ -10,7 +10,10 @@ from typing import Any
 
 from argus3d import engine
 from argus3d.data import sources
+from argus3d.data.derived_splits import DERIVED
+from argus3d.data.fetch_objaverse import add_fetch_objaverse
 from argus3d.data.folder import FolderCatalogue
+from argus3d.data.make_splits import make_split
 from argus3d.data.prepare import MAX_FAILED, prepare
 from argus3d.data.prepare_views import prepare_views
 from argus3d.data.shape_files import PrepareConfig
@@ -30,12 +33,20 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     ):
         action = actions.add_parser(name, help=text).add_subparsers(dest="source", required=True, metavar="SOURCE")
         for source in sources.SOURCES:
+            if (name, source) == ("fetch", "objaverse"):
+                add_fetch_objaverse(action.add_parser(source, help=sources.SOURCES[source].text))
+                continue
             parser = action.add_parser(source, help=sources.SOURCES[source].text)
             parser.set_defaults(run=run)
             parser.add_argument("--root", type=Path, default=Path("artifacts/data"), help="folder of all data")
             sources.SOURCES[source].add_arguments(parser)
             if name == "prepare":
                 _add_prepare(parser)
+    split = actions.add_parser("split", help="write the ids of a split that come from data of your own")
+    split.set_defaults(run=run_split)
+    split.add_argument("name", choices=DERIVED)
+    split.add_argument("--path", type=Path, required=True, help="folder of that data, as for `argus3d data prepare`")
+    split.add_argument("--root", type=Path, default=Path("artifacts/data"), help="folder of all data")
 
 
 def _add_prepare(parser: argparse.ArgumentParser) -> None:
@@ -86,3 +97,9 @@ def run_prepare(arguments: argparse.Namespace) -> None:
 def _say_failed(manifest: dict[str, Any]) -> None:
     for item_id, reason in manifest["failed"]:
         print(f"{item_id} failed: {reason}", file=sys.stderr)
+
+
+def run_split(arguments: argparse.Namespace) -> None:
+    """Write a derived split and say how many ids each part has."""
+    path, parts = make_split(arguments.name, arguments.path, arguments.root)
+    print(json.dumps({"split": str(path), "ids": {part: len(ids) for part, ids in parts.items()}}))
