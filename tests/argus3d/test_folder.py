@@ -191,7 +191,8 @@ def test_what_is_prepared_is_never_mixed_with_other_files(tree: Path, tmp_path: 
     box(tree / "lamp" / "cut.glb")
     (tree / "top.off").unlink()
     FolderCatalogue(tree).record_origin(root)
-    assert prepare(FolderCatalogue(tree), root, SMALL, engine=local(1))["counts"] == {"asked": 6, "found": 6, "failed": 0}
+    counts = prepare(FolderCatalogue(tree), root, SMALL, engine=local(1))["counts"]
+    assert counts == {"asked": 6, "found": 6, "failed": 0}
     before = contents(root)
     box(tree / "lamp" / "a.ply", (5, 1, 1))
     with pytest.raises(UserError, match=r"lamp/a\.ply is not the file that .* was prepared from"):
@@ -219,7 +220,7 @@ def test_the_command_prepares_lists_and_says_what_it_left_out(
     assert origin["up"] == "z" and origin["files"]["chair-a"]["path"] == "chair/a.obj" and "ignored" in origin["units"]
     assert main(["data", "list", *arguments]) == 0
     assert json.loads(capsys.readouterr().out) == {"chair": 2}
-    for words in (["folder", "--root", str(root)], ["procedural", "--path", str(tree)]):  # none is passed over in silence
+    for words in (["folder", "--root", str(root)], ["procedural", "--path", str(tree)]):  # none is silently ignored
         with pytest.raises(SystemExit, match="2"):
             main(["data", "prepare", *words])
         assert "--path" in capsys.readouterr().err

@@ -1,6 +1,5 @@
 """Prepared shapes through a torch DataLoader."""
 
-from pathlib import Path
 
 import numpy as np
 import pytest
