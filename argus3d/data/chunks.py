@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from argus3d.data.annotations import CHUNK, UID
 from argus3d.data.groups import MAX_GROUP, read_groups
@@ -51,8 +52,14 @@ class Place:
 
 
 def find_places(folder: Path, chunks: Sequence[str]) -> tuple[list[Place], list[str]]:
-    """The forms in which some of `chunks` are in a folder, unpacked ones first, and names that are of no chunk."""
-    names = sorted(os.listdir(folder)) if folder.is_dir() else []
+    """The forms in which some of `chunks` are in a folder, unpacked ones first, and names that are of no chunk.
+
+    Raises UserError for a folder that cannot be listed.
+    """
+    try:
+        names = sorted(os.listdir(folder)) if folder.is_dir() else []
+    except OSError as error:
+        _refuse(error)
     wanted = set(chunks)
     places = set()
     strange = []
@@ -79,9 +86,13 @@ def uid_folders(files: Iterable[str], wanted: Callable[[str], bool]) -> dict[str
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder, onerror=_refuse):
         folders.sort()
         yield from (Path(parent, name).relative_to(folder).as_posix() for name in sorted(names))
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise UserError(f"{error.filename} cannot be listed ({error.strerror}); allow it.") from error
 
 
 def _read_files(folder: Path, names: Sequence[str]) -> tuple[bytes, ...] | UserError:

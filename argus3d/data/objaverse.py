@@ -196,11 +196,10 @@ def _describe(annotations: Path, found: Mapping[Place, Sequence[str]]) -> tuple[
         reports.append((CAPTIONS[0], f"It is not in {annotations}: captions are names."))
     records = _records(annotations, {place.chunk for place in found}, reports)
     items = {uid: _item(uid, classes.get(uid), captions.get(uid), records.get(uid)) for uid in sorted(uids)}
-    counts = Counter(
-        classed=len(uids & classes.keys()),
-        captioned=len(captions),
-        without_licence=sum(not item.licence for item in items.values()),
-    )
+    lacking = [uid for uid, item in items.items() if not item.licence]
+    if lacking:
+        reports.append((lacking[0], f"It has no licence record, nor have {len(lacking) - 1} more."))
+    counts = Counter(classed=len(uids & classes.keys()), captioned=len(captions), without_licence=len(lacking))
     return items, reports, counts
 
 

@@ -84,12 +84,14 @@ def _vectors(arrays: dict[str, NDArray[Any]], key: str, name: str, limit: float)
     values = arrays[key]
     if values.ndim != 2 or values.shape[1] != 3 or len(values) == 0 or values.dtype.kind != "f":
         raise UserError(f"{name}: {key} is {values.dtype} {values.shape}, not floats of shape (N, 3); make it again.")
+    with np.errstate(over="ignore"):  # what is too large for float32 is refused as infinite
+        values = np.ascontiguousarray(values, dtype=np.float32)  # first: numpy is slow in float16
     low, high = float(values.min()), float(values.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise UserError(f"{name}: {key} holds values that are not finite; make the file again.")
     if max(-low, high) > limit:
         raise UserError(f"{name}: {key} lie in {low:.4g} to {high:.4g}, past {limit:g}; normalise the shape.")
-    return np.ascontiguousarray(values, dtype=np.float32)
+    return values
 
 
 def _inside(arrays: dict[str, NDArray[Any]], count: int, name: str) -> NDArray[np.bool_]:

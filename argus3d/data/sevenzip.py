@@ -69,11 +69,12 @@ def read_members(path: Path, wanted: Collection[str]) -> Iterator[tuple[str, byt
 
     Raises UserError for an archive that is missing, truncated, damaged or encrypted.
     """
+    asked = set(wanted)
     with _opened(path) as stream:
         entries, blocks = _read_header(stream, path)
         chosen: dict[str, _Entry] = {}
         for entry in entries:
-            if entry.member.name in wanted:
+            if entry.member.name in asked:
                 chosen.setdefault(entry.member.name, entry)
         numbers = {entry.number for entry in chosen.values()}
         by_block: dict[int, list[_Entry]] = {}
@@ -85,7 +86,7 @@ def read_members(path: Path, wanted: Collection[str]) -> Iterator[tuple[str, byt
                 yield from ((entry.member.name, _refusal(entry.member, path) or b"") for entry in ours)
             elif ours:
                 yield from _read_block(stream, path, blocks[index], within[: within.index(ours[-1]) + 1], numbers)
-    absent = sorted(set(wanted) - set(chosen))
+    absent = sorted(asked - chosen.keys())
     yield from ((name, UserError(f"{path} has no member {name}; fetch it again.")) for name in absent)
 
 

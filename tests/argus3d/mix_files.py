@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from argus3d.data.sevenzip import list_members, read_members
+
 PNG, JPG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
 
@@ -83,6 +85,20 @@ def write_archive(path: Path, files: Mapping[str, bytes], volume: int | None = N
         path.write_bytes(content)
         return [path]
     return write_volumes(path, content, volume)
+
+
+def rename_members(path: Path, renamed: Mapping[str, str]) -> None:
+    """Write the archive again with names (old -> new) that py7zr would refuse to write."""
+    import py7zr
+
+    contents = dict(read_members(path, names := [member.name for member in list_members(path)]))
+    with py7zr.SevenZipFile(path, "w") as writer:
+        for number, name in enumerate(names):
+            content = contents[name]
+            assert isinstance(content, bytes)
+            writer.writestr(content, f"{number}")
+        for entry, name in zip(writer.header.files_info.files, names, strict=True):
+            entry["filename"] = renamed.get(name, name)
 
 
 def write_volumes(path: Path, content: bytes, volume: int) -> list[Path]:

@@ -1,8 +1,10 @@
 """Objaverse-MIX in every shape in which people have it: packed, cut, unpacked, in part, damaged."""
 
 import hashlib
+import os
 import pickle
 import random
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,11 @@ from argus3d.data.catalogue import Archived, Sampled
 from argus3d.data.groups import read_groups
 from argus3d.data.objaverse import ObjaverseCatalogue, derive_objaverse, part_of
 from argus3d.data.occnet import read_sampled
+from argus3d.data.prepare import prepare
+from argus3d.data.prepare_views import prepare_views
+from argus3d.data.prepared import PreparedData
+from argus3d.data.shape_files import PrepareConfig
+from argus3d.engine import local
 from argus3d.errors import UserError
 from tests.argus3d.mix_files import (
     archive,
@@ -21,6 +28,7 @@ from tests.argus3d.mix_files import (
     metadata,
     picture_files,
     queries,
+    rename_members,
     shape_files,
     uid,
     write_archive,
@@ -89,7 +97,7 @@ def test_portions_are_chunks_in_the_order_of_their_archives(mix: Path) -> None:
         "classed": 3, "captioned": 1, "without_licence": 2,
     }  # fmt: skip
     assert len(catalogue.missing_chunks) == 158 and catalogue.missing_chunks[:2] == ["000-001", "000-002"]
-    assert catalogue.reports == []
+    assert catalogue.reports == [(min(uid(3), uid(8)), "It has no licence record, nor have 1 more.")]
 
 
 def test_samples_come_back(mix: Path) -> None:
@@ -109,7 +117,7 @@ def test_listing_reads_no_content(mix: Path) -> None:
     path.write_bytes(whole[:40] + bytes(500) + whole[540:])
     catalogue = ObjaverseCatalogue(mix)
     assert catalogue.portions() == list(IDS.items())
-    assert catalogue.reports == []
+    assert catalogue.reports == [(min(uid(3), uid(8)), "It has no licence record, nor have 1 more.")]
 
 
 def test_workers_get_a_small_catalogue(mix: Path) -> None:
@@ -214,6 +222,32 @@ def test_bad_objects_cost_only_themselves(tmp_path: Path) -> None:
     assert f"{uid(1)}/points.npz cannot be read (No such file" in str(again[uid(1)])
 
 
+@pytest.mark.parametrize("files", [["points.npz"], ["points.npz", "pointcloud.npz"]])
+def test_a_member_that_leads_out_fails_as_its_object(tmp_path: Path, files: list[str]) -> None:
+    path = tmp_path / "occupancies/000-000.7z"
+    write_archive(path, shape_files("000-000", range(2)))
+    rename_members(path, {f"000-000/{uid(1)}/{file}": f"../{uid(1)}/{file}" for file in files})
+    found = samples_of(ObjaverseCatalogue(tmp_path))
+    assert_is_shape(found[uid(0)], 0)
+    assert ("is refused, because its path leads out" if len(files) == 2 else "has no member") in str(found[uid(1)])
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["000-000.7z", "occupancies"]
+
+
+def test_a_folder_that_may_not_be_listed_is_reported(mix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_files(mix / "occupancies", shape_files("000-005", range(20, 22)))
+    scandir = os.scandir
+
+    def forbidden(path: str) -> object:
+        if str(path).endswith("000-005"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", forbidden)
+    catalogue = ObjaverseCatalogue(mix)
+    assert "000-005 cannot be listed (Permission denied)" in dict(catalogue.reports)["occupancies/000-005"]
+    assert len(catalogue.items()) == 9
+
+
 def test_an_archive_that_went_since_is_an_error_of_each_object(mix: Path) -> None:
     catalogue = ObjaverseCatalogue(mix)
     (mix / "occupancies" / "000-000.7z").unlink()
@@ -238,7 +272,9 @@ def test_annotations_may_be_missing_or_lie_elsewhere(mix: Path, tmp_path: Path) 
     assert {item.category for item in bare.items()} == {"unclassed"}
     assert {item.caption for item in bare.items()} == {""}
     assert [name for name, _ in bare.reports] == [
-        "lvis-annotations.json.gz", "Cap3D_automated_Objaverse_full.csv", "metadata/000-000.json.gz",
+        "lvis-annotations.json.gz", "Cap3D_automated_Objaverse_full.csv", "metadata/000-000.json.gz", min(
+            uid(number) for number in range(9)
+        ),
     ]  # fmt: skip
     assert "with 1 more" in bare.reports[2][1]
     assert ObjaverseCatalogue(mix, annotations=tmp_path / "known").counts["classed"] == 3
@@ -371,3 +407,26 @@ def test_random_cuts_of_a_volume_are_sentences(tmp_path: Path) -> None:
             ObjaverseCatalogue(tmp_path)
         part.write_bytes(whole)
     assert len(ObjaverseCatalogue(tmp_path).items()) == 3
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_what_prepare_makes_of_it(mix: Path, tmp_path: Path, packed: bool) -> None:
+    """From the hub's archives to prepared shapes and views; what cannot be read is in the manifest with its reason."""
+    files = shape_files("000-009", range(20, 22))
+    files[f"000-009/{uid(21)}/points.npz"] = b"no npz"
+    write_archive(mix / "occupancies/000-009.7z", files)
+    write_archive(mix / "rendered_images/000-000.7z", picture_files("000-000", range(4)))
+    catalogue = ObjaverseCatalogue(mix)
+    config = PrepareConfig(surface_points=40, uniform_points=50)
+    manifest = prepare(catalogue, tmp_path / "data", config, local(1), packed)
+    assert manifest["counts"] == {"asked": 11, "found": 10, "failed": 1}
+    assert manifest["failed"][0][0] == uid(21) and "points.npz is damaged" in manifest["failed"][0][1]
+    shapes = PreparedData(tmp_path / "data", ["objaverse"]).shapes
+    assert sorted(shapes) == sorted([*(uid(number) for number in range(9)), uid(20)])
+    shape = shapes[uid(0)]
+    assert shape.category == "armchair" and shape.record["caption"] == "a chair, red"
+    with np.load(BytesIO(cloud(0))) as arrays:
+        assert set(map(tuple, shape.cloud())) <= set(map(tuple, arrays["points"]))
+    assert shape.occupancy("uniform")[0].shape == (50, 3)
+    views = prepare_views(catalogue, tmp_path / "data", local(1))
+    assert views["counts"] == {"asked": 10, "found": 4, "failed": 6}

@@ -12,7 +12,7 @@ import pytest
 from argus3d.data import sevenzip
 from argus3d.data.sevenzip import list_members, read_members
 from argus3d.errors import UserError
-from tests.argus3d.mix_files import archive, write_archive, write_volumes
+from tests.argus3d.mix_files import archive, rename_members, write_archive, write_volumes
 
 py7zr = pytest.importorskip("py7zr", reason="7z archives are read with py7zr, of the extra `data`")
 
@@ -163,23 +163,12 @@ def test_damage_of_a_compressed_block_costs_what_is_behind_it(tmp_path: Path) ->
 )
 def test_paths_that_lead_out_are_refused(tmp_path: Path, name: str) -> None:
     write_archive(tmp_path / "x.7z", {"good": b"1", "evilname": b"2", "more": b"3"})
-    rename(tmp_path / "x.7z", "evilname", name)
+    rename_members(tmp_path / "x.7z", {"evilname": name})
     name = name.replace("\\", "/")  # as py7zr gives it
     found = content_of(tmp_path / "x.7z", ["good", name, "more"])
     assert "refused, because its path leads out of the folder" in reason(found.pop(name))
     assert found == {"good": b"1", "more": b"3"}
     assert {member.name: bool(member.refused) for member in list_members(tmp_path / "x.7z")}[name]
-
-
-def rename(path: Path, old: str, new: str) -> None:
-    """Write the archive again with a name that py7zr would not write."""
-    with py7zr.SevenZipFile(path) as reader:
-        reader.extractall(factory=(factory := py7zr.io.BytesIOFactory(1 << 20)))
-    with py7zr.SevenZipFile(path, "w") as writer:
-        for name, product in factory.products.items():
-            writer.writestr(product.read(), Path(name).name)
-        for entry in writer.header.files_info.files:
-            entry["filename"] = new if entry["filename"] == old else entry["filename"]
 
 
 def test_links_are_refused(tmp_path: Path) -> None:
