@@ -88,6 +88,9 @@ def squared_distance(triangle, point):  # type: ignore[no-untyped-def]
         t = (d4 - d3) / ((d4 - d3) + (d5 - d6))
         s = 1.0 - t
     else:
-        s, t = vb / (va + vb + vc), vc / (va + vb + vc)
+        # Rounding may leave slivers no area; any point of the triangle is near enough to them then.
+        area = max(va + vb + vc, 1e-300)
+        s = min(max(vb / area, 0.0), 1.0)
+        t = min(max(vc / area, 0.0), 1.0 - s)
     x, y, z = apx - s * abx - t * acx, apy - s * aby - t * acy, apz - s * abz - t * acz
     return x * x + y * y + z * z

@@ -113,6 +113,8 @@ def _around(triangles, dipoles, ranges, points, reach):  # type: ignore[no-untyp
             else:
                 for t in range(ranges[node, 0], ranges[node, 1]):
                     along, across = _half_angle(triangles[t], x, y, z)
+                    if along == 0 and across == 0:
+                        continue  # the point is on an edge, from where there is no angle
                     before = imaginary
                     imaginary = real * across + before * along
                     real = real * along - before * across

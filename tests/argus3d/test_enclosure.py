@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from argus3d.data.caps import caps
 from argus3d.data.enclosure import Enclosure
 from argus3d.data.rays import ASIDE, Rays, cheapest_axis
-from argus3d.data.sheets import Sheets
+from argus3d.data.sheets import Sheets, squared_distance
 from argus3d.data.winding import WindingTree
 from tests.reference import solid as slow
 
@@ -137,6 +137,24 @@ def test_the_tree_adds_up_to_the_winding_number(seed: int) -> None:
 def test_a_tree_of_triangles_without_area_winds_around_nothing() -> None:
     flat = np.zeros((9, 3, 3)) + np.arange(9)[:, None, None] / 9
     assert (WindingTree.of(flat).around(np.array([[0.3, 0.1, -0.2]]), 2.0) == 0).all()
+
+
+def test_points_on_edges_and_corners_wind_somehow() -> None:
+    vertices, faces = torn(SPHERE, 0.5, 8)
+    corners = vertices[faces]
+    points = np.concatenate([corners[:20, 0], (corners[:20, 0] + corners[:20, 1]) / 2, corners[:20].mean(1)])
+    found = WindingTree.of(corners).around(points, 2.0)
+    assert np.isfinite(found).all() and (np.abs(found) < 2).all()
+
+
+def test_distances_to_slivers_are_those_to_their_longest_side() -> None:
+    rng = np.random.default_rng(9)
+    for exponent in range(3, 14):
+        a, b = rng.uniform(-0.5, 0.5, (2, 3))
+        sliver = np.stack([a, b, (a + b) / 2 + 10.0**-exponent * rng.uniform(-1, 1, 3)])
+        for point in rng.uniform(-0.5, 0.5, (20, 3)):
+            expected = slow.distance_to_segment(a, b, point)
+            assert np.sqrt(squared_distance(sliver, point)) == pytest.approx(expected, abs=3 * 10.0**-exponent + 1e-6)
 
 
 @settings(max_examples=20, deadline=None)
