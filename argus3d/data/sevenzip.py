@@ -13,8 +13,8 @@ from argus3d.errors import UserError
 
 MAX_MEMBER = 64 << 20  # bytes; larger members are refused, and with them what lies behind them in their block
 MAX_DICTIONARY = 1 << 30  # bytes; 7-Zip's highest setting takes a quarter of it
-_PIECE = 32 << 20  # bytes asked of a decompressor at once: less would let it hoard what it was fed
-_FED = 16 << 10  # bytes fed to it at once: where they are damaged, all that they would have given is lost
+_PIECE = 8 << 20  # bytes asked of a decompressor at once: less would let it hoard what it was fed
+_FED = 8 << 10  # bytes fed to it at once: where they are damaged, all that they would have given is lost
 _LZMA, _LZMA2 = b"\x03\x01\x01", b"\x21"
 
 
