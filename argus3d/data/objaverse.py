@@ -44,7 +44,7 @@ class ObjaverseCatalogue:
     packed, rather from the lower chunk. Listing reads the headers of archives only.
 
     counts : of chunks, objects and annotations
-    missing_chunks : those asked for that are not there
+    missing_chunks : those asked for that are not there, or cannot be read
     reports : (file or object, why) of all that is left out or not known
     """
 
