@@ -109,12 +109,6 @@ def _loading(arguments: argparse.Namespace) -> Loading:
     return Loading(arguments.checkpoint, arguments.device, arguments.dtype)
 
 
-def _engine(arguments: argparse.Namespace) -> Engine | None:
-    """What makes the shapes, None for this process alone."""
-    chosen = engine.from_arguments(arguments)
-    return None if arguments.engine == "local" and arguments.workers in (None, 1) else chosen
-
-
 def _generator(arguments: argparse.Namespace, by: Engine | None) -> ArgusGenerator:
     """The checkpoint, with a word on stderr where its weights look untrained.
 
@@ -129,7 +123,7 @@ def _generator(arguments: argparse.Namespace, by: Engine | None) -> ArgusGenerat
 
 def run_sample(arguments: argparse.Namespace) -> None:
     """Generate shapes; finished ones of an interrupted run are kept."""
-    by = _engine(arguments)
+    by = engine.elsewhere(arguments)
     generator = _generator(arguments, by)
     top_k = arguments.top_k or min(250, generator.argus.config.transformer.vocabulary)
     config = SamplingConfig(
@@ -240,7 +234,7 @@ def _requests(arguments: argparse.Namespace, generator: ArgusGenerator) -> list[
 
 def run_reconstruct(arguments: argparse.Namespace) -> None:
     """Reconstruct prepared shapes, with the IoU of each in the manifest."""
-    by = _engine(arguments)
+    by = engine.elsewhere(arguments)
     generator = _generator(arguments, by)
     config = SamplingConfig(resolution=arguments.resolution, threshold=arguments.threshold)
     generator.surface(config)

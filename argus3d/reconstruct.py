@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from argus3d.data.prepared import PreparedShape
 from argus3d.data.streams import item_rng
 from argus3d.generator import ArgusGenerator, Request, Sample, SamplingConfig
+from argus3d.threads import one_thread
 
 ENCODER_POINTS = 2048  # as many as nano was trained with
 
@@ -23,7 +24,7 @@ def reconstruct(
     for shape in shapes:
         cloud = shape.cloud()
         chosen = item_rng(seed, shape.id).choice(len(cloud), ENCODER_POINTS, replace=False)
-        with torch.no_grad():
+        with torch.no_grad(), one_thread():
             tokens = autoencoder.encode(torch.from_numpy(cloud[chosen].astype(np.float32))[None].to(device))
             planes = autoencoder.decode(tokens)
             ious = {}

@@ -84,3 +84,9 @@ def from_arguments(arguments: argparse.Namespace) -> Engine:
     if arguments.address is not None:
         raise UserError("--address names a Ray cluster; add --engine ray.")
     return local(arguments.workers)
+
+
+def elsewhere(arguments: argparse.Namespace) -> Engine | None:
+    """As `from_arguments`, but None where this process does the work itself: unless asked for, it has no workers."""
+    engine = from_arguments(arguments)
+    return None if arguments.engine == "local" and arguments.workers in (None, 1) else engine

@@ -125,7 +125,9 @@ class _Crew:
         return self._hired
 
     def give(self, worker: int, items: Sequence[Any]) -> None:
-        self._asked[worker].append(self._members[worker].apply.remote(items))
+        # Bytes, because arrays that Ray unpacks cannot be written to, for which numba would compile anew.
+        chunk = self._ray.cloudpickle.dumps(items)
+        self._asked[worker].append(self._members[worker].apply.remote(chunk))
 
     def wait(self, seconds: float) -> list[tuple[int, Answer | str]]:
         # An actor answers in order, so that only its oldest answer can be the next.

@@ -83,7 +83,7 @@ class _Crew:
 
     def give(self, worker: int, items: Sequence[Any]) -> None:
         with suppress(BrokenPipeError, ConnectionResetError):  # it died; `wait` says so
-            self._members[worker][1].send(items)
+            self._members[worker][1].send_bytes(pickle.dumps(items, pickle.HIGHEST_PROTOCOL))
 
     def wait(self, seconds: float) -> list[tuple[int, Answer | str]]:
         numbers = {pipe: number for number, (_, pipe) in self._members.items()}
@@ -134,7 +134,7 @@ def _serve(pipe: Connection) -> None:
     worker = Worker()
     pipe.send(worker.begin(inbox.get()))
     while True:
-        pipe.send(worker.apply(pickle.loads(inbox.get())))
+        pipe.send(worker.apply(inbox.get()))
 
 
 def _receive(pipe: Connection, inbox: "SimpleQueue[bytes]") -> None:

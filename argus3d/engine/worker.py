@@ -3,7 +3,7 @@
 import pickle
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -29,8 +29,9 @@ class Worker:
     def _begin(self, start: bytes) -> None:
         self._function = pickle.loads(start)()
 
-    def apply(self, items: Sequence[Any]) -> Answer:
-        """Apply the function to each item."""
+    def apply(self, chunk: bytes) -> Answer:
+        """Apply the function to each of the pickled items."""
+        items = pickle.loads(chunk)
         began = time.monotonic()
         outcomes = tuple(_outcome(partial(self._function, item)) for item in items)
         return Answer(outcomes, time.monotonic() - began)

@@ -18,6 +18,7 @@ from argus3d.errors import UserError
 from argus3d.meshing.mlp import arrays, blocks_of, compiled_logits, logits_in_torch, padded_width
 from argus3d.model.coordinates import PLANES, plane_coordinates
 from argus3d.model.decoder import OccupancyDecoder
+from argus3d.threads import one_thread
 
 _SLAB_BYTES = 2**26  # of the tables that hold x; the third, yz, is whole
 _CPU_CHUNK = 2**12  # samples of one thread's turn
@@ -38,7 +39,7 @@ class OccupancyField:
         side = 1 + decoder.padding
         line = side * (torch.arange(self.samples, device=planes.device, dtype=torch.float32) / resolution - 0.5)
         self._line = line
-        with torch.no_grad():
+        with torch.no_grad(), one_thread():
             self._planes = _resample(planes.float(), 2 * plane_coordinates(line, decoder.padding) - 1)
             self._blocks = blocks_of(decoder)
             self._yz = self._fold(2, 0, self.samples)
@@ -97,6 +98,7 @@ class OccupancyField:
         return torch.cat(parts)[: len(index)].cpu().numpy()
 
     @torch.no_grad()
+    @one_thread()
     def _fold(self, plane: int, first: int, last: int) -> Tensor:
         """What a plane adds to the input of every block: (lines * samples, blocks, H), `first` to `last` of its lines.
 

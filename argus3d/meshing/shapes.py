@@ -14,6 +14,7 @@ from argus3d.meshing.cubes import Mesh, extract_mesh, logit
 from argus3d.meshing.field import OccupancyField
 from argus3d.meshing.refine import occupancy_of_field
 from argus3d.model.autoencoder import ShapeAutoencoder
+from argus3d.threads import one_thread
 
 LOWEST, HIGHEST = 4, 1024  # cells a side
 _BYTES_IN_FLIGHT = 2**31  # of grids that wait for their meshes
@@ -66,7 +67,7 @@ def meshes_of_tokens(
     with ThreadPoolExecutor(max(most, 1)) as pool:
         for row in tokens:
             # One shape at a time: the same planes whatever the batch, and memory for one.
-            with torch.no_grad():
+            with torch.no_grad(), one_thread():
                 planes = autoencoder.decode(row[None])[0]
             if len(waiting) >= max(most, 1):
                 yield waiting.popleft().result()

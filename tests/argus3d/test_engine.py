@@ -167,7 +167,9 @@ class SimulatedCrew:
             del self.workers[worker], self.tasks[worker]
             return "struck"
         items = self.tasks[worker].popleft()
-        return self.workers[worker].begin(self.start) if items is None else self.workers[worker].apply(items)
+        return (
+            self.workers[worker].begin(self.start) if items is None else self.workers[worker].apply(pickle.dumps(items))
+        )
 
 
 @settings(max_examples=100, deadline=None)

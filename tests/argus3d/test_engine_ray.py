@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from argus3d import engine
 from argus3d.cli import main
 from argus3d.errors import UserError
+from eval.cli import main as measure
 from tests.argus3d.engine_work import Draws, Mishaps
 from tests.argus3d.test_sample_command import write_checkpoint
 from tests.argus3d.test_sample_engine import contents
@@ -51,6 +53,18 @@ def test_sample_fills_the_folder_alike(cluster: Any, tmp_path: Path) -> None:
     on_nodes = ["--engine", "ray", "--address", cluster.address, "--batch-size", "2"]
     assert main([*words, "--out", str(tmp_path / "nodes"), *on_nodes]) == 0
     assert contents(tmp_path / "nodes") == contents(tmp_path / "alone")
+
+
+def test_score_measures_alike(cluster: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        np.save(tmp_path / f"{name}.npy", rng.standard_normal((12, 256, 3)).astype(np.float32))
+    words = ["score", str(tmp_path / "a.npy"), str(tmp_path / "b.npy"), "--protocol", "smoke", "--name", "x"]
+    assert measure([*words, "--out", str(tmp_path / "alone.json")]) == 0
+    on_nodes = ["--engine", "ray", "--address", cluster.address, "--cache", str(tmp_path / "kept")]
+    assert measure([*words, "--out", str(tmp_path / "nodes.json"), *on_nodes]) == 0
+    assert (tmp_path / "nodes.json").read_bytes() == (tmp_path / "alone.json").read_bytes()
+    assert len(list((tmp_path / "kept").glob("*.tiles"))) == 2
 
 
 def test_a_cluster_without_a_gpu_is_not_waited_for(cluster: Any, tmp_path: Path) -> None:

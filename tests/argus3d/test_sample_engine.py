@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
-from argus3d import commands, engine
+from argus3d import engine
 from argus3d.cli import main
 from argus3d.data.prepare import prepare
 from argus3d.data.splits import ids_sha256
@@ -44,10 +45,22 @@ def test_processes_take_up_what_is_there(tiny: Path, alone: Path, tmp_path: Path
     assert contents(tmp_path / "two") == contents(alone)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads_change_no_byte(threads: int, tiny: Path, alone: Path, tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        assert main(words(tiny, tmp_path / "out")) == 0
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert contents(tmp_path / "out") == contents(alone)
+
+
 @pytest.fixture
 def by_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine makes the shapes, though in this process: the others take seconds to come up."""
-    monkeypatch.setattr(commands, "_engine", lambda arguments: engine.local(1))
+    monkeypatch.setattr(engine, "elsewhere", lambda arguments: engine.local(1))
 
 
 def test_an_engine_scrambles_alike(tiny: Path, alone: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
