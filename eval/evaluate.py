@@ -1,12 +1,16 @@
 """From two sets of clouds to a result: the metrics of a protocol, with intervals."""
 
 import hashlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from argus3d.engine import Engine
 from argus3d.errors import UserError
 from eval.cloud_metrics import cloud_metrics
 from eval.clouds import CloudSet, thin
@@ -16,6 +20,7 @@ from eval.distances.emd_bounds import EmdPairs
 from eval.distances.kept import Kept
 from eval.distances.neighbours import Pairs
 from eval.distances.sets import Sets
+from eval.distances.tiles import tiled
 from eval.normalize import normalize
 from eval.protocol import Protocol, get_protocol
 from eval.results import Counts, MetricValue, Result
@@ -52,6 +57,7 @@ def evaluate_sets(
     cache: Path | None = None,
     device: str = "cpu",
     backend: str | None = None,
+    engine: Engine | None = None,
 ) -> Result:
     """Measure a set of generated shapes against a set of reference shapes.
 
@@ -60,6 +66,8 @@ def evaluate_sets(
     name : of the row
     cache : folder that keeps the reference's own distances from row to row, by content
     device, backend : of Chamfer distances, see `eval.distances.backends.resolve`; a note tells of all but numba
+    engine : whose workers compute the distances that numba computes, None for this process; finished ones go to the
+        cache, if there is one, and a killed run goes on from them
     returns : Result of kind "generation"
     Raises : ValueError or UserError, see `evaluate`
     """
@@ -74,22 +82,24 @@ def evaluate_sets(
     if protocol.normalization == "none":
         notes += _size_notes(points_g, points_r)
     union = np.concatenate([points_g, points_r])
-    by_chamfer = chamfer_pairs(union, kind=protocol.chamfer, device=device, backend=backend)
-    metrics, undefined = _measured(by_chamfer, points_r, protocol, "cd", cache, chosen)
-    for more, also in (
-        _measured(_emd_pairs(union, size, protocol), points_r, protocol, protocol.emd_name, cache, "numba"),
-        cloud_metrics(points_g, points_r, protocol),
-    ):
+    metrics: dict[str, MetricValue] = {}
+    undefined: list[str] = []
+    by_chamfer = partial(chamfer_pairs, union, kind=protocol.chamfer, device=device, backend=backend)
+    by_emd = _emd_pairs(union, size, protocol)
+    for suffix, by, open_pairs in (("cd", chosen, by_chamfer), (protocol.emd_name, "numba", by_emd)):
+        with _opened(open_pairs, union, protocol, suffix, by, cache, engine) as pairs:
+            more, also = _measured(pairs, points_r, protocol, suffix, cache, by)
         metrics |= more
         undefined += also
+    more, also = cloud_metrics(points_g, points_r, protocol)
     return Result(
         name=name,
         kind="generation",
         protocol=protocol,
         counts={"generated": counts(generated), "reference": counts(reference)},
-        metrics=metrics,
+        metrics=metrics | more,
         data={"generated": clouds_sha256(points_g), "reference": clouds_sha256(points_r)},
-        notes=(*notes, *undefined),
+        notes=(*notes, *undefined, *also),
     )
 
 
@@ -186,22 +196,37 @@ def _measured(
     generated = pairs.shape[0] - len(reference)
     if cache is None:
         return set_metrics(Sets(pairs, generated), protocol, suffix)
-    what = f"{suffix} {protocol.chamfer} {protocol.emd} {protocol.emd_solver} {protocol.emd_points} {protocol.seed}"
-    # Backends differ in last bits: mixed, exact ties would break.
-    key = hashlib.sha256(f"{what} {backend} {clouds_sha256(reference)}".encode()).hexdigest()
-    kept = Kept(pairs, generated, cache / f"{key}.npy")
+    kept = Kept(pairs, generated, cache / f"{_key(reference, protocol, suffix, backend)}.npy")
     sets = Sets(kept, generated)
     found = set_metrics(sets, protocol, suffix)
     kept.save(sets.union)
     return found
 
 
-def _emd_pairs(clouds: Points, generated: int, protocol: Protocol) -> Pairs:
+def _key(clouds: Points, protocol: Protocol, suffix: str, backend: str) -> str:
+    """A name for the distances within a set of clouds."""
+    what = f"{suffix} {protocol.chamfer} {protocol.emd} {protocol.emd_solver} {protocol.emd_points} {protocol.seed}"
+    # Backends differ in last bits: mixed, exact ties would break.
+    return hashlib.sha256(f"{what} {backend} {clouds_sha256(clouds)}".encode()).hexdigest()
+
+
+def _opened(
+    open_pairs: Callable[[], Pairs], union: Points, protocol: Protocol, suffix: str, backend: str, cache: Path | None,
+    engine: Engine | None,
+) -> AbstractContextManager[Pairs]:  # fmt: skip
+    """Pairs of the union in this process, or in tiles where an engine computes them."""
+    if engine is None or backend != "numba":
+        return nullcontext(open_pairs())
+    kept = cache and cache / f"{_key(union, protocol, suffix, backend)}.tiles"
+    return tiled(open_pairs, engine, kept)
+
+
+def _emd_pairs(clouds: Points, generated: int, protocol: Protocol) -> Callable[[], Pairs]:
     thinned = clouds[:, point_positions(protocol.points, protocol.emd_points, protocol.seed)]
     squared = protocol.emd == "mean_squared"
     if protocol.emd_solver == "approximate_matching":
-        return ApproxPairs(thinned, generated, squared)
-    return EmdPairs(thinned, squared=squared)
+        return partial(ApproxPairs, thinned, generated, squared)
+    return partial(EmdPairs, thinned, squared=squared)
 
 
 def _as_set(role: str, clouds: npt.ArrayLike) -> CloudSet:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from argus3d import engine
 from argus3d.sampling import Model
 from eval import runs
 from eval.clouds import CloudSet, draw
 from eval.evaluate import evaluate_sets
-from eval.generators import add_arguments, find_engine, find_model, sample_like
+from eval.generators import add_arguments, find_model, sample_like
 from eval.light_fields import light_field_metrics, load_light_fields
 from eval.overlap import about_samples
 from eval.protocol import Protocol
@@ -41,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     else:
         generated = _sampled(model, reference, arguments, protocol.seed, command)
     made, real = (_clouds(side, arguments, protocol) for side in (generated, reference))
-    by = arguments.cache, arguments.device, arguments.backend
+    by = arguments.cache, arguments.device, arguments.backend, engine.elsewhere(arguments)
     result = evaluate_sets(made, real, protocol, runs.row_name(arguments), *by)
     result = replace(result, notes=(*result.notes, *_left_out(generated), *_left_out(reference)))
     if arguments.light_fields:
@@ -62,12 +63,16 @@ def _parsed(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--split", metavar="NAME/PART", help="the reference: a part of a split")
     parser.add_argument("--category", metavar="A,B", help="only shapes of these classes")
     parser.add_argument("--count", type=int, help="so many shapes of each set, drawn by hash of their ids")
-    parser.add_argument("--cache", type=Path, help="folder that keeps the reference's own distances between runs")
+    parser.add_argument(
+        "--cache", type=Path,
+        help="folder that keeps the reference's own distances between runs, and those of an --engine's unfinished run",
+    )  # fmt: skip
     parser.add_argument(
         "--light-fields", action="store_true", help="also measure by lfd_like; both sources must be folders of meshes"
     )
     runs.add_device(parser, "sampling and Chamfer distances")
     runs.add_arguments(parser, out_required=False)
+    engine.add_arguments(parser, "this one, distances on all its cores")
     arguments = parser.parse_intermixed_args(argv)
     given = [*arguments.sources, *([arguments.split] if arguments.split else [])]
     made = arguments.checkpoint is not None or arguments.generator is not None
@@ -112,7 +117,7 @@ def _categories(arguments: argparse.Namespace) -> tuple[str, ...]:
 def _sampled(model: Model, reference: Side, arguments: argparse.Namespace, seed: int, command: str) -> Side:
     """Samples that are made now."""
     folder = arguments.samples or arguments.out.with_name(f"{arguments.out.stem}-samples")
-    sample_like(model, reference.selection, arguments.count, seed, folder, command, find_engine(arguments))
+    sample_like(model, reference.selection, arguments.count, seed, folder, command, engine.elsewhere(arguments))
     return Side(str(folder), None)
 
 
