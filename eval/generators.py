@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from argus3d import engine
 from argus3d.engine import Engine
 from argus3d.errors import UserError
 from argus3d.sampling import CheckpointModel, FactoryModel, Model, require_classes, sample_into
@@ -28,7 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config", metavar="NAME|FILE.json", help="of a .pt file: its sizes and classes (default: huge)"
     )
     parser.add_argument("--samples", type=Path, metavar="FOLDER", help="for the samples (default: beside --out)")
-    engine.add_arguments(parser, default="this one")
 
 
 def find_model(arguments: argparse.Namespace) -> Model | None:
@@ -41,15 +39,7 @@ def find_model(arguments: argparse.Namespace) -> Model | None:
         return FactoryModel(arguments.generator)
     if arguments.samples:
         raise UserError("--samples is the folder to sample into; name a --checkpoint or a --generator.")
-    if find_engine(arguments) is not None:
-        raise UserError("--engine and --workers make samples; name a --checkpoint or a --generator.")
     return None
-
-
-def find_engine(arguments: argparse.Namespace) -> Engine | None:
-    """What makes the samples, None for this process alone."""
-    chosen = engine.from_arguments(arguments)
-    return None if arguments.engine == "local" and arguments.workers in (None, 1) else chosen
 
 
 def sample_like(
