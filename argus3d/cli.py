@@ -26,8 +26,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command."""
-    arguments = parser().parse_args(argv)
     try:
+        arguments = parser().parse_args(argv)
         arguments.run(arguments)
     except (UserError, OSError) as error:
         print(f"argus3d: {error}", file=sys.stderr)

@@ -54,6 +54,7 @@ _OBJAVERSE = DerivedSplit(
         "test-core": (
             "the first 2,000 of lvis-test, sorted by sha256('objaverse-v1:chunk'), then by sha256('objaverse-v1:uid')"
         ),
+        "train-core": "the first 2,000 of lvis-train in the same order, for the row of a training set",
     },
     command="argus3d data split objaverse-v1 --path FOLDER --root ROOT",
 )
@@ -65,7 +66,8 @@ _SHAPENET13 = DerivedSplit(
         "train.lst, val.lst and test.lst of the 13 classes, as they come with ShapeNet in Occupancy Networks' layout; "
         "ids are synset-model"
     ),
-    parts={side: f"all ids of {side}.lst" for side in ("train", "val", "test")},
+    parts={side: f"all ids of {side}.lst" for side in ("train", "val", "test")}
+    | {"train_like_test": "for each shape of test another of train with its class, by sha256('shapenet13-v1:id')"},
     command="argus3d data split shapenet13-v1 --path FOLDER --root ROOT",
 )
 DERIVED: Mapping[str, DerivedSplit] = {split.name: split for split in (_OBJAVERSE, _SHAPENET13)}

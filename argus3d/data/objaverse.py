@@ -264,7 +264,7 @@ def derive_objaverse(lvis: Mapping[str, Sequence[str]], chunks: Mapping[str, str
     """The parts of split objaverse-v1, sorted: train, val and test of all objects, and lvis-train, lvis-val, lvis-test.
 
     test-core has the first 2,000 of lvis-test, chunks in the order of their hashes and uids within a chunk too: it
-    needs the fewest chunks.
+    needs the fewest chunks. train-core has as many of lvis-train in the same order, out of some of the same chunks.
 
     lvis : category -> uids, see `annotations.read_lvis`
     chunks : uid -> chunk of all of Objaverse, see `annotations.read_object_paths`
@@ -282,8 +282,10 @@ def derive_objaverse(lvis: Mapping[str, Sequence[str]], chunks: Mapping[str, str
         parts[part_of(uid)].append(uid)
     for part in PARTS:
         parts[f"lvis-{part}"] = [uid for uid in classed if part_of(uid) == part]
-    ranked = sorted(parts["lvis-test"], key=lambda uid: (_digest(chunks[uid]), chunks[uid], _digest(uid)))
-    return parts | {"test-core": sorted(ranked[:CORE])}
+    for part in ("test", "train"):
+        ranked = sorted(parts[f"lvis-{part}"], key=lambda uid: (_digest(chunks[uid]), chunks[uid], _digest(uid)))
+        parts[f"{part}-core"] = sorted(ranked[:CORE])
+    return parts
 
 
 def _digest(text: str) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from argus3d.data.catalogue import Item, Sampled
 from argus3d.data.occnet import CLOUD, QUERIES, by_number, checked_pictures, is_picture, read_sampled
 from argus3d.data.sevenzip import MAX_MEMBER
+from argus3d.data.split_rules import alike
 from argus3d.errors import UserError
 
 # The classes of ShapeNetCore.v2 in the order of the released model, by their synset ids.
@@ -30,6 +31,7 @@ SYNSETS_13 = (
     "04256520", "04379243", "04401088", "04530566",
 )  # fmt: skip
 PARTS = ("train", "val", "test")
+SPLIT_13 = "shapenet13-v1"
 PICTURES, CAMERAS = "img_choy2016", "cameras.npz"
 _MATRICES = {"camera_mat": (3, 3), "world_mat": (3, 4)}
 _MODEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
@@ -176,16 +178,21 @@ class ShapeNetCatalogue:
 
 
 def derive_shapenet13(catalogue: ShapeNetCatalogue) -> dict[str, list[str]]:
-    """The parts of split shapenet13-v1: the lists of Occupancy Networks.
+    """The parts of split shapenet13-v1: the lists of Occupancy Networks, and a part of train in the classes of test.
 
-    Raises UserError where one of the 13 synsets is not there, or one of its lists.
+    Raises UserError where one of the 13 synsets is not there, or one of its lists, or train is smaller than test.
     """
     there = {synset for synset, _ in catalogue.portions()}
     missing = [synset for synset in SYNSETS_13 if synset not in there]
     if missing:
         raise UserError(f"{catalogue.folder} lacks {len(missing)} of the 13 synsets, first {missing[0]}; put it there.")
     lists = catalogue.splits()
-    return {part: [item_id for item_id in ids if item_id.startswith(SYNSETS_13)] for part, ids in lists.items()}
+    parts = {part: [item_id for item_id in ids if item_id.startswith(SYNSETS_13)] for part, ids in lists.items()}
+    try:
+        like_test = alike(parts["test"], parts["train"], lambda item_id: item_id[:8], SPLIT_13)
+    except ValueError as error:
+        raise UserError(f"{catalogue.folder}: its train lists are shorter than test lists ({error}).") from error
+    return parts | {"train_like_test": sorted(like_test)}
 
 
 def _class_names() -> Sequence[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from argus3d.data.annotations import CHUNK, LICENCES
+from argus3d.data.annotations import CHUNK, LICENCES, licence_list
 from argus3d.data.catalogue import Archived, Catalogue
 from argus3d.data.components import ComponentsCatalogue, fetch_components
 from argus3d.data.folder import UP_AXES, FolderCatalogue
@@ -79,20 +79,12 @@ def chunk_list(text: str) -> list[str]:
     return chunks
 
 
-def _licence_list(text: str) -> list[str]:
-    licences = text.split(",")
-    for licence in licences:
-        if licence not in LICENCES:
-            raise argparse.ArgumentTypeError(f"{licence!r} is none of {', '.join(LICENCES)}")
-    return licences
-
-
 def _objaverse_arguments(parser: argparse.ArgumentParser) -> None:
     what = "Objaverse-MIX as on the hub: occupancies/, rendered_images/ and annotations/, packed or not"
     parser.add_argument("--path", type=Path, required=True, help=what)
     parser.add_argument("--chunks", type=chunk_list, metavar="A,B", help="only these, such as 000-012 (default: all)")
     parser.add_argument(
-        "--licences", type=_licence_list, metavar="A,B",
+        "--licences", type=licence_list, metavar="A,B",
         help=f"only objects under these, of {', '.join(LICENCES)} (default: all objects)",
     )  # fmt: skip
 

@@ -363,24 +363,26 @@ def test_splits_are_derived_from_the_lists(monkeypatch: pytest.MonkeyPatch) -> N
         "table": [uid(number) for number in range(0, 9000)],
     }
     parts = derive_objaverse(lvis, chunks)
-    assert list(parts) == ["train", "val", "test", "lvis-train", "lvis-val", "lvis-test", "test-core"]
+    assert list(parts) == ["train", "val", "test", "lvis-train", "lvis-val", "lvis-test", "test-core", "train-core"]
     assert sorted(parts["train"] + parts["val"] + parts["test"]) == sorted(chunks)
     classed = set(lvis["chair"] + lvis["table"])
     for part in ("train", "val", "test"):
         assert parts[f"lvis-{part}"] == sorted(classed & set(parts[part]))
     assert parts["test-core"] == slow_core(parts["lvis-test"], chunks)
-    assert len(parts["test-core"]) == 2000
+    assert parts["train-core"] == slow_core(parts["lvis-train"], chunks)
+    assert len(parts["test-core"]) == len(parts["train-core"]) == 2000
+    assert {chunks[item] for item in parts["train-core"]} <= {chunks[item] for item in parts["test-core"]}
     shuffled = dict(random.Random(1).sample(sorted(chunks.items()), len(chunks)))
     assert derive_objaverse(lvis, shuffled) == parts
 
 
-def slow_core(test: list[str], chunks: dict[str, str]) -> list[str]:
+def slow_core(ids: list[str], chunks: dict[str, str]) -> list[str]:
     """Chunk by chunk in the order of their hashes, taking hashes of uids in order, until 2,000 are there."""
     core: list[str] = []
     for chunk in sorted(
         set(chunks.values()), key=lambda name: hashlib.sha256(f"objaverse-v1:{name}".encode()).digest()
     ):
-        inside = [item for item in test if chunks[item] == chunk]
+        inside = [item for item in ids if chunks[item] == chunk]
         inside.sort(key=lambda name: hashlib.sha256(f"objaverse-v1:{name}".encode()).digest())
         core += inside[: 2000 - len(core)]
     return sorted(core)

@@ -113,6 +113,8 @@ def test_what_a_split_is_made_from_is_named_where_it_is_missing(tmp_path: Path, 
     assert "lacks lvis-annotations.json.gz: run `argus3d data fetch objaverse --path" in say()[1]
     assert main(["data", "fetch", "objaverse", *words, "--split", "household-v1/test"]) == 1
     assert "household-v1/test is no part of objaverse-v1" in say()[1]
+    assert main(["data", "list", "objaverse", *words, "--licences", "by,mit"]) == 1
+    assert "'mit' is no licence of Objaverse" in say()[1]
     for wrong in (["--chunks", "12"], []):
         with pytest.raises(SystemExit, match="2"):
             main(["data", "fetch", "objaverse", *words, *wrong])

@@ -140,10 +140,12 @@ def test_the_split_of_13_classes_needs_them_all(folder: Path) -> None:
     for synset in SYNSETS_13:
         write_files(folder, shapenet_files(synset, {"train": ["a"], "val": ["b"], "test": ["c"]}, views=0))
     parts = derive_shapenet13(ShapeNetCatalogue(folder))
-    assert parts == {
-        part: [f"{synset}-{model}" for synset in SYNSETS_13] for part, model in zip(LISTS, "abc", strict=True)
-    }
+    expected = zip([*LISTS, "train_like_test"], "abca", strict=True)
+    assert parts == {part: [f"{synset}-{model}" for synset in SYNSETS_13] for part, model in expected}
     assert derive_shapenet13(ShapeNetCatalogue(folder, classes=13)) == parts
+    write_files(folder, shapenet_files(CHAIR, {"train": ["a"], "val": ["b"], "test": ["c", "d"]}, views=0))
+    with pytest.raises(UserError, match=f"its train lists are shorter .* 2 of '{CHAIR}' are asked for, there are 1"):
+        derive_shapenet13(ShapeNetCatalogue(folder))
 
 
 def test_pictures_and_their_cameras(folder: Path) -> None:
