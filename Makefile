@@ -7,6 +7,7 @@ CHECKPOINT ?= $(if $(filter components,$(DATA)),nano-components,nano)
 PROTOCOL   ?= argus3d-v1
 SEED       ?= 0
 DEB        ?=
+DATA_PATH  ?=
 
 SHELL         := bash
 .SHELLFLAGS   := -euo pipefail -c
@@ -14,15 +15,28 @@ SHELL         := bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-# What is measured: sources to prepare, and a split with the parts `test` and `train_like_test` (as many, class by class).
+# What is measured: sources to prepare, a split, its part that is the reference, and as many training shapes.
 SOURCES_household  := household procedural
 SPLIT_household    := nano-v1
 SOURCES_procedural := procedural
 SPLIT_procedural   := nano-procedural-v1
 SOURCES_components := components
 SPLIT_components   := components-v1
-TRAINED_ON         := $(SOURCES_$(DATA):%=%-v1/train)
-$(if $(SOURCES_$(DATA)),,$(error DATA=$(DATA) is not known here; choose household, components or procedural))
+SOURCES_objaverse  := objaverse
+SPLIT_objaverse    := objaverse-v1
+TEST_objaverse     := test-core
+TRAIN_objaverse    := train-core
+TRAINED_objaverse  := objaverse-v1/lvis-train
+SOURCES_shapenet   := shapenet
+SPLIT_shapenet     := shapenet13-v1
+TRAINED_shapenet   := shapenet13-v1/train
+TEST               := $(or $(TEST_$(DATA)),test)
+TRAIN              := $(or $(TRAIN_$(DATA)),train_like_test)
+TRAINED_ON         := $(or $(TRAINED_$(DATA)),$(SOURCES_$(DATA):%=%-v1/train))
+# Data that the user brings: they want a path, and the ids of their splits are made from them.
+BROUGHT            := objaverse shapenet
+$(if $(SOURCES_$(DATA)),,$(error DATA=$(DATA) is not known here; choose household, components, procedural, objaverse or shapenet))
+$(if $(filter $(BROUGHT),$(DATA)),$(if $(DATA_PATH),,$(error DATA=$(DATA) lies with you; name its folder with DATA_PATH=)))
 
 # Where it goes: the defaults have plain names, every other setting adds its own word.
 NAME    := $(notdir $(CHECKPOINT:%/=%))
@@ -43,7 +57,8 @@ help: ## print this
 	@echo
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo "  DATA=$(DATA) (household, components, procedural)   CHECKPOINT=$(CHECKPOINT) (nano, nano-components or a folder)   PROTOCOL=$(PROTOCOL)"
+	@echo "  DATA=$(DATA) (household, components, procedural; objaverse and shapenet want DATA_PATH=FOLDER)"
+	@echo "  CHECKPOINT=$(CHECKPOINT) (nano, nano-components or a folder)   PROTOCOL=$(PROTOCOL)"
 	@echo "  SEED=$(SEED)   DEB=$(DEB) (the package of household, or the folder of those of components, that you already have)   PYTHON=$(PYTHON)"
 
 # --- environment -----------------------------------------------------------------------------------------------------
@@ -59,14 +74,20 @@ $(ENV): pyproject.toml constraints.txt
 # --- data ------------------------------------------------------------------------------------------------------------
 
 PREPARED := $(SOURCES_$(DATA):%=$(ROOT)/%/manifest.json)
+# Half a million shapes are more than a file system likes.
+OF_objaverse = $(DATA_PATH:%= --path %) --packed
+OF_shapenet  = $(DATA_PATH:%= --path %) --packed --classes 13
 
 $(ROOT)/%/manifest.json: | $(ENV)
-	$(BIN)/argus3d data prepare $* --root $(ROOT) $(if $(filter $(DATA),$*),$(if $(filter-out procedural,$*),$(DEB:%=--deb %)))
+	$(BIN)/argus3d data prepare $* --root $(ROOT)$(OF_$*)$(if $(filter $(DATA),$*),$(DEB:%= --deb %))
+
+$(ROOT)/splits/%.json: | $(ENV)
+	$(BIN)/argus3d data split $* --path $(DATA_PATH) --root $(ROOT) >/dev/null
 
 # --- samples ---------------------------------------------------------------------------------------------------------
 
 MODEL  := $(firstword $(wildcard argus3d/checkpoints/$(CHECKPOINT)/argus.json $(CHECKPOINT:%/=%)/argus.json))
-SPLIT  := eval/splits/$(SPLIT_$(DATA)).json
+SPLIT  := $(if $(filter $(BROUGHT),$(DATA)),$(ROOT)/splits,eval/splits)/$(SPLIT_$(DATA)).json
 SHAPES := --root $(ROOT) $(SOURCES_$(DATA):%=--source %)
 MAKING := --checkpoint $(CHECKPOINT) --seed $(SEED) $(SHAPES)
 # Chosen by looking at a few dozen samples, not by the metrics; the command itself draws from all of the top 250.
@@ -76,26 +97,26 @@ FRESH   = @if [ "$(MODEL)" -nt $(@D)/settings.json ]; then rm -rf $(@D); fi
 
 $(SAMPLES)/generated/manifest.json: $(PREPARED) $(MODEL) $(SPLIT) | $(ENV)
 	$(FRESH)
-	$(BIN)/argus3d sample $(MAKING) $(DRAW) --like $(SPLIT)/test --out $(@D)
+	$(BIN)/argus3d sample $(MAKING) $(DRAW) --like $(SPLIT)/$(TEST) --out $(@D)
 
 $(SAMPLES)/reconstructed/manifest.json: $(PREPARED) $(MODEL) $(SPLIT) | $(ENV)
 	$(FRESH)
-	$(BIN)/argus3d reconstruct $(MAKING) --shapes $(SPLIT)/test --out $(@D)
+	$(BIN)/argus3d reconstruct $(MAKING) --shapes $(SPLIT)/$(TEST) --out $(@D)
 
 $(SAMPLES)/reconstructed_training_set/manifest.json: $(PREPARED) $(MODEL) $(SPLIT) | $(ENV)
 	$(FRESH)
-	$(BIN)/argus3d reconstruct $(MAKING) --shapes $(SPLIT)/train_like_test --out $(@D)
+	$(BIN)/argus3d reconstruct $(MAKING) --shapes $(SPLIT)/$(TRAIN) --out $(@D)
 
 $(SAMPLES)/scrambled/manifest.json: $(SAMPLES)/reconstructed_training_set/manifest.json
 	@rm -rf $(@D)
-	$(BIN)/argus3d sample $(MAKING) --like $(SPLIT)/test --scramble $(<D) --out $(@D)
+	$(BIN)/argus3d sample $(MAKING) --like $(SPLIT)/$(TEST) --scramble $(<D) --out $(@D)
 
 # --- results: one file a row -----------------------------------------------------------------------------------------
 
 GENERATION := $(addprefix $(RESULTS)/,$(NAME).json training_set.json reconstructed_training_set.json scrambled.json \
               reference_vs_itself.json)
 ROWS       := $(GENERATION) $(RESULTS)/reconstruction.json
-REFERENCE  := $(SPLIT_$(DATA))/test
+REFERENCE  := $(SPLIT_$(DATA))/$(TEST)
 BY          = --protocol $(PROTOCOL) --data-root $(ROOT) --out $@ >/dev/null
 KEEP       := --cache artifacts/distances
 
@@ -103,7 +124,7 @@ $(RESULTS)/$(NAME).json: $(SAMPLES)/generated/manifest.json
 	$(BIN)/argus3d-eval score $(<D) $(REFERENCE) $(KEEP) $(BY)
 
 $(RESULTS)/training_set.json: $(PREPARED) $(SPLIT) | $(ENV)
-	$(BIN)/argus3d-eval score $(SPLIT_$(DATA))/train_like_test $(REFERENCE) $(KEEP) $(BY)
+	$(BIN)/argus3d-eval score $(SPLIT_$(DATA))/$(TRAIN) $(REFERENCE) $(KEEP) $(BY)
 
 $(RESULTS)/reconstructed_training_set.json: $(SAMPLES)/reconstructed_training_set/manifest.json
 	$(BIN)/argus3d-eval score $(<D) $(REFERENCE) $(KEEP) $(BY)

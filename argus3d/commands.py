@@ -252,7 +252,7 @@ def run_reconstruct(arguments: argparse.Namespace) -> None:
         for files, ious in made:
             record = by_id[files.record["id"]]
             bar.tokens(1)
-            yield files, {"source": record["source"], "solidity": record["solidity"]} | ious
+            yield files, {key: record[key] for key in ("source", "solidity") if key in record} | ious
 
     with _Bar("reconstruct", len(todo)) as bar:
         _write(folder, results(), bar)

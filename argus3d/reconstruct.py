@@ -12,12 +12,13 @@ from argus3d.generator import ArgusGenerator, Request, Sample, SamplingConfig
 from argus3d.threads import one_thread
 
 ENCODER_POINTS = 2048  # as many as nano was trained with
+IOUS = {"uniform": "iou", "near": "iou_near"}  # by the kind of queries
 
 
 def reconstruct(
     generator: ArgusGenerator, shapes: Iterable[PreparedShape], seed: int, config: SamplingConfig
 ) -> Iterator[tuple[Sample, dict[str, float]]]:
-    """Each shape as the autoencoder gives it back, and its IoU on the stored uniform and near-surface queries."""
+    """Each shape as the autoencoder gives it back, and its IoU on each kind of stored queries."""
     autoencoder = generator.argus.autoencoder
     _, threshold = generator.surface(config)
     device = generator.device
@@ -28,11 +29,11 @@ def reconstruct(
             tokens = autoencoder.encode(torch.from_numpy(cloud[chosen].astype(np.float32))[None].to(device))
             planes = autoencoder.decode(tokens)
             ious = {}
-            for kind, name in (("uniform", "iou"), ("near", "iou_near")):
+            for kind in shape.queries:
                 queries, inside = shape.occupancy(kind)
                 places = torch.from_numpy(queries.astype(np.float32))[None].to(device)
                 probability = autoencoder.occupancy(planes, places)[0].sigmoid().cpu().numpy()
-                ious[name] = round(iou(probability >= threshold, inside), 6)
+                ious[IOUS[kind]] = round(iou(probability >= threshold, inside), 6)
         request = Request(shape.id, shape.category)
         yield next(generator.shapes([request], tokens, seed, config)), ious
 

@@ -38,7 +38,7 @@ def test_every_target_is_documented_and_known(target: str) -> None:
 def test_an_unknown_source_is_refused_in_one_line() -> None:
     done = make("reproduce-tables", "DATA=cats")
     assert done.returncode == 2
-    assert "DATA=cats is not known here; choose household, components or procedural" in done.stderr
+    assert "DATA=cats is not known here; choose household, components, procedural, objaverse or shapenet" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -71,6 +71,22 @@ def test_components_have_a_checkpoint_of_their_own() -> None:
     assert "--checkpoint nano-components" in recipe(text, "artifacts/samples/components/generated")
     assert "components-v1/test" in recipe(text, "reports/results/components/nano-components.json")
     assert "household" not in text and "procedural" not in text
+
+
+def test_data_of_the_user_want_a_path_and_have_their_split_made() -> None:
+    done = make("reproduce-tables", "DATA=objaverse")
+    assert done.returncode == 2 and "DATA=objaverse lies with you; name its folder with DATA_PATH=" in done.stderr
+    text = make("-nB", "reproduce-tables", "DATA=objaverse", "DATA_PATH=mix", "CHECKPOINT=nano").stdout
+    assert "argus3d data prepare objaverse --root artifacts/data --path mix --packed" in text
+    assert "argus3d data split objaverse-v1 --path mix --root artifacts/data" in text
+    like = "--like artifacts/data/splits/objaverse-v1.json/test-core"
+    assert like in recipe(text, "artifacts/samples/objaverse/generated")
+    assert "score objaverse-v1/train-core objaverse-v1/test-core" in recipe(
+        text, "reports/results/objaverse/training_set.json"
+    )
+    text = make("-nB", "reproduce-tables", "DATA=shapenet", "DATA_PATH=there").stdout
+    assert "--path there --packed --classes 13" in text
+    assert "shapenet13-v1/test" in recipe(text, "reports/results/shapenet/reference_vs_itself.json")
 
 
 def test_a_deb_of_the_user_goes_to_household_only() -> None:

@@ -37,10 +37,15 @@ class PreparedShape:
         """Outward unit normals (N, 3) float16 of the cloud, None where the source has none."""
         return read_arrays(self.place, CLOUD, "normals")[0]
 
+    @property
+    def queries(self) -> tuple[str, ...]:
+        """The kinds of occupancy samples that there are: "uniform", and "near" unless they come from elsewhere."""
+        return tuple(kind for kind, name in QUERIES.items() if name in self.record["sha256"])
+
     def occupancy(self, kind: str) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
         """Query points (Q, 3) float16 and which are inside (Q,) bool; kind "uniform" or "near".
 
-        Raises: UserError where there are none, such as near ones of a source that was sampled elsewhere.
+        Raises: UserError where there are none, see `queries`.
         """
         points, packed = self._arrays(QUERIES[kind], "points", "occupancies")
         return points, np.unpackbits(packed)[: len(points)].astype(bool)

@@ -17,6 +17,8 @@ from argus3d.render import render_png
 BOX = 0.55  # queries cover [-0.55, 0.55]^3
 CLOUD, QUERIES = "pointcloud.npz", {"uniform": "points.npz", "near": "points_near.npz"}
 RENDER, PICTURE = "render.png", "picture.png"
+# Points of a cloud that are drawn, and how large: in the mean, squares of this side on a unit cube overlap threefold.
+SQUARES, SQUARE_SIDE = 8192, 0.047
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,23 @@ def files_of_sampled(item: Item, sampled: Sampled, config: PrepareConfig) -> Sha
         if not np.isfinite(values).all():
             raise UserError(f"{item.id}: its {name} hold a number that is not finite; leave it out.")
     files = {CLOUD: npz(**stored), QUERIES["uniform"]: npz(points=uniform, occupancies=np.packbits(inside))}
+    if config.pictures and sampled.normals is not None:
+        render = render_png(*_squares(stored["points"][:SQUARES], stored["normals"][:SQUARES]), size=128)
+        files |= {RENDER: render, PICTURE: render}
     return _shape_files(item, files, inside, {})
+
+
+def _squares(
+    points: NDArray[np.float16], normals: NDArray[np.float16]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """A small square on each point, across its normal: a cloud that can be drawn as a mesh."""
+    normal = normals.astype(np.float64)
+    aside = np.cross(normal, np.eye(3)[np.abs(normal).argmin(1)])
+    aside *= SQUARE_SIDE / 2 / np.maximum(np.linalg.norm(aside, axis=1, keepdims=True), 1e-9)
+    along = np.cross(normal, aside)
+    turns = np.stack([aside + along, along - aside, -aside - along, aside - along], 1)
+    corners = 4 * np.arange(len(points))[:, None, None] + np.array([[0, 1, 2], [0, 2, 3]])
+    return (points.astype(np.float64)[:, None] + turns).reshape(-1, 3), corners.reshape(-1, 3)
 
 
 def _choice(rng: np.random.Generator, there: int, asked: int, item_id: str, what: str) -> NDArray[np.int64]:

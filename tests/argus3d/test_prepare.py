@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import pickle
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from argus3d.data.catalogue import Archived, Item, Sampled
 from argus3d.data.prepare import prepare
@@ -150,8 +152,17 @@ def test_sources_that_come_sampled(tmp_path: Path, packed: bool) -> None:
     stored = map(tuple, source.uniform.astype(np.float16))
     truth = dict(zip(stored, source.inside.tolist(), strict=True))
     assert [truth[tuple(row)] for row in points] == inside.tolist()
+    assert shape.queries == ("uniform",)
     with pytest.raises(UserError, match=r"points_near\.npz"):
         shape.occupancy("near")
+
+
+def test_a_cloud_is_drawn_like_the_shape_it_is_of(prepared: Path, tmp_path: Path) -> None:
+    prepare(DrawnBalls(points=9000), tmp_path, replace(SMALL, surface_points=8192), engine=local(1))
+    cloud = PreparedData(tmp_path).shapes["ball-03"].render()
+    mesh = PreparedData(prepared, ["balls"]).shapes["ball-03"].render()
+    drawn, truth = (np.asarray(Image.open(io.BytesIO(picture)).convert("L")) < 250 for picture in (cloud, mesh))
+    assert (drawn & truth).sum() / (drawn | truth).sum() > 0.9
 
 
 def test_a_source_with_too_few_samples_says_so(tmp_path: Path) -> None:
