@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import subprocess
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from argus3d.cli import main, parser
 from benchmarks import cost_table
 from eval.cli import main as eval_main
+from tests.eval.toys import BOXES, write_toys
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -48,6 +50,17 @@ def test_sampling_as_in_the_readme_then_scoring_it(tmp_path: Path, monkeypatch: 
     assert eval_main(["score", folder, folder, "--protocol", "smoke", "--out", str(out)]) == 0
     assert eval_main(["table", str(out), "--out", str(tmp_path / "mine")]) == 0
     assert "mine" in (tmp_path / "mine.md").read_text()
+
+
+def test_the_generator_of_the_readme_is_scored_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert textwrap.indent(BOXES, "    ") in README
+    words = next(words for words in commands("argus3d-eval") if "--generator" in words)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "boxes.py").write_text(BOXES)
+    write_toys(tmp_path / "artifacts" / "data", {"chair": 3, "lamp": 1, "table": 3})
+    words[words.index("--split") + 1] = "toys-v1/test"
+    assert eval_main([*words, "--protocol", "smoke"]) == 0
+    assert len(list(tmp_path.glob("boxes-Boxes-on-*-samples/meshes/*.ply"))) == 6
 
 
 def test_the_cost_table_is_that_of_the_measurements() -> None:
