@@ -29,11 +29,11 @@ import trimesh
 from argus3d.bench import conditions
 from argus3d.data.catalogue import Item
 from argus3d.data.components import ComponentsCatalogue, fetch_components
-from argus3d.data.files import write_json
+from argus3d.data.files import npz, write_json
 from argus3d.data.household import HouseholdCatalogue, fetch_household
 from argus3d.data.prepare import prepare
 from argus3d.data.prepared import PreparedData
-from argus3d.data.shape_files import BOX, PrepareConfig, npz
+from argus3d.data.shape_files import BOX, PrepareConfig
 from argus3d.data.solid import MeshSolid
 from argus3d.data.streams import item_rng
 from argus3d.data.views import view_files
@@ -121,8 +121,8 @@ def _plain(source: MeshSource, prepared: PreparedData, item_id: str) -> Answer:
     sampled = time.perf_counter()
     inside = np.concatenate([mesh.contains(queries[i : i + CHUNK]) for i in range(0, len(queries), CHUNK)])
     asked = time.perf_counter()
-    npz(points=points.astype(np.float16), normals=normals.astype(np.float16))
-    npz(points=queries.astype(np.float16), occupancies=np.packbits(inside))
+    npz({"points": points.astype(np.float16), "normals": normals.astype(np.float16)})
+    npz({"points": queries.astype(np.float16), "occupancies": np.packbits(inside)})
     rest = time.perf_counter() - asked
     same = np.concatenate([inside_ours for _, inside_ours in found]) == inside
     return Answer(sampled - start + rest, asked - sampled, bool(mesh.is_watertight), float(same.mean()))
@@ -187,8 +187,8 @@ def _steps(source: MeshSource, item_id: str) -> dict[str, float]:
     lap("12,288 uniform queries")
     solid.contains(near)
     lap("8,192 near queries")
-    npz(points=points.astype(np.float16), normals=normals.astype(np.float16))
-    npz(uniform=uniform.astype(np.float16), near=near.astype(np.float16))
+    npz({"points": points.astype(np.float16), "normals": normals.astype(np.float16)})
+    npz({"uniform": uniform.astype(np.float16), "near": near.astype(np.float16)})
     lap("files")
     render_png(*solid.mesh(), size=128)
     lap("small picture (not counted)")

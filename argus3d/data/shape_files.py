@@ -1,7 +1,6 @@
 """The files of one prepared shape, in the layout of Occupancy Networks: what is drawn of it, and in which bytes."""
 
 import hashlib
-import io
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from argus3d.data.catalogue import Item, Sampled, Solid
+from argus3d.data.files import npz
 from argus3d.data.solid import MeshSolid
 from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
@@ -61,9 +61,9 @@ def files_of_solid(item: Item, solid: Solid, config: PrepareConfig, picture: byt
     if not inside.any():
         raise UserError(f"{item.id}: no sampled point lies inside the shape; it is too thin to model, leave it out.")
     files = {
-        CLOUD: npz(points=points.astype(np.float16), normals=normals.astype(np.float16)),
-        QUERIES["uniform"]: npz(points=uniform, occupancies=np.packbits(inside)),
-        QUERIES["near"]: npz(points=near, occupancies=np.packbits(solid.contains(near.astype(np.float64)))),
+        CLOUD: npz({"points": points.astype(np.float16), "normals": normals.astype(np.float16)}),
+        QUERIES["uniform"]: _queries(uniform, inside),
+        QUERIES["near"]: _queries(near, solid.contains(near.astype(np.float64))),
     }
     if config.pictures:
         render = render_png(*solid.mesh(), size=128)
@@ -86,11 +86,15 @@ def files_of_sampled(item: Item, sampled: Sampled, config: PrepareConfig) -> Sha
     for name, values in (stored | {"queries": uniform}).items():
         if not np.isfinite(values).all():
             raise UserError(f"{item.id}: its {name} hold a number that is not finite; leave it out.")
-    files = {CLOUD: npz(**stored), QUERIES["uniform"]: npz(points=uniform, occupancies=np.packbits(inside))}
+    files = {CLOUD: npz(stored), QUERIES["uniform"]: _queries(uniform, inside)}
     if config.pictures and sampled.normals is not None:
         render = render_png(*_squares(stored["points"][:SQUARES], stored["normals"][:SQUARES]), size=128)
         files |= {RENDER: render, PICTURE: render}
     return _shape_files(item, files, inside, {})
+
+
+def _queries(points: NDArray[np.float16], inside: NDArray[np.bool_]) -> bytes:
+    return npz({"points": points, "occupancies": np.packbits(inside)})
 
 
 def _squares(
@@ -115,10 +119,3 @@ def _choice(rng: np.random.Generator, there: int, asked: int, item_id: str, what
 def _shape_files(item: Item, files: dict[str, bytes], inside: NDArray[np.bool_], facts: dict[str, Any]) -> ShapeFiles:
     arrays = {name: hashlib.sha256(content).hexdigest() for name, content in files.items() if name.endswith(".npz")}
     return ShapeFiles(files, asdict(item) | facts | {"inside": round(float(inside.mean()), 6), "sha256": arrays})
-
-
-def npz(**arrays: NDArray[Any]) -> bytes:
-    """The content of an .npz file; equal arrays give equal bytes."""
-    stream = io.BytesIO()
-    np.savez(stream, **arrays)  # type: ignore[arg-type]
-    return stream.getvalue()

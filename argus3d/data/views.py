@@ -6,12 +6,10 @@ degrees in turn, at a distance of 2.1 from the centre, through a lens of 35 mm o
 in one material under soft light, on white.
 """
 
-import io
-import zipfile
-
 import numpy as np
 from numpy.typing import NDArray
 
+from argus3d.data.files import npz
 from argus3d.render import Model, camera_axes, png_bytes
 
 VIEWS = 12
@@ -66,17 +64,4 @@ def view_files(vertices: NDArray[np.floating], faces: NDArray[np.integer], size:
     """
     pictures = render_views(vertices, faces, size)
     files = {f"{FOLDER}/{view:03d}.png": picture for view, picture in enumerate(pictures)}
-    return files | {f"{FOLDER}/cameras.npz": npz_bytes(cameras(size))}
-
-
-def npz_bytes(arrays: dict[str, NDArray[np.float64]]) -> bytes:
-    """An uncompressed .npz file of these arrays, of which equal arrays give equal bytes, whenever and wherever."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, array in arrays.items():
-            content = io.BytesIO()
-            np.save(content, array)
-            member = zipfile.ZipInfo(f"{name}.npy")  # dated 1980
-            member.create_system = 3  # as on Unix, wherever it is written
-            archive.writestr(member, content.getvalue())
-    return stream.getvalue()
+    return files | {f"{FOLDER}/cameras.npz": npz(cameras(size))}

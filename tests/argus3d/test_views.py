@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from argus3d.data.views import DISTANCE, FOLDER, VIEWS, camera_matrices, cameras, npz_bytes, render_views, view_files
+from argus3d.data.files import npz
+from argus3d.data.views import DISTANCE, FOLDER, VIEWS, camera_matrices, cameras, render_views, view_files
 
 SIZE = 96
 CORNERS = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
@@ -93,7 +94,7 @@ def test_files_are_named_as_readers_want_them_and_equal_bytes_every_time() -> No
 
 
 def test_an_npz_file_bears_no_date() -> None:
-    with zipfile.ZipFile(io.BytesIO(npz_bytes({"a": np.zeros(3)}))) as archive:
+    with zipfile.ZipFile(io.BytesIO(npz({"a": np.zeros(3)}))) as archive:
         assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
