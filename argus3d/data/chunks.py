@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from argus3d.data.annotations import CHUNK, UID
-from argus3d.data.groups import MAX_GROUP, read_groups
-from argus3d.data.sevenzip import list_members
+from argus3d.data.formats.groups import MAX_GROUP, read_groups
+from argus3d.data.formats.sevenzip import list_members
 from argus3d.errors import UserError
 
 ARCHIVE = ".7z"

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from argus3d.data.catalogue import Item
-from argus3d.data.debian import data_archive, fetch_package
 from argus3d.data.files import beside, sha256_file
-from argus3d.data.kicad import add_caption, licences
-from argus3d.data.meshes import Mesh
+from argus3d.data.formats.debian import data_archive, fetch_package
+from argus3d.data.formats.kicad import add_caption, licences
+from argus3d.data.formats.meshes import Mesh
+from argus3d.data.formats.wrl import wrl_mesh
 from argus3d.data.solid import MeshSolid
-from argus3d.data.wrl import wrl_mesh
 from argus3d.errors import UserError
 
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from argus3d.data.catalogue import Item
 from argus3d.data.files import sha256_file, write_json
-from argus3d.data.mesh_files import MESH_SUFFIXES, read_mesh_file
-from argus3d.data.meshes import Mesh
+from argus3d.data.formats.mesh_files import MESH_SUFFIXES, read_mesh_file
+from argus3d.data.formats.meshes import Mesh
 from argus3d.data.solid import MeshSolid
 from argus3d.errors import UserError
 

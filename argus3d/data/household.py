@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from argus3d.data.catalogue import Item
-from argus3d.data.debian import fetch_package, unpack_members
 from argus3d.data.files import beside, sha256_file
-from argus3d.data.meshes import Mesh, checked_mesh, mesh_from_bytes
+from argus3d.data.formats.debian import fetch_package, unpack_members
+from argus3d.data.formats.meshes import Mesh, checked_mesh, mesh_from_bytes
 from argus3d.data.solid import MeshSolid
 from argus3d.errors import UserError
 

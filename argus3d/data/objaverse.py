@@ -21,7 +21,7 @@ from argus3d.data.annotations import (
 )
 from argus3d.data.catalogue import Item, Sampled
 from argus3d.data.chunks import Place, find_places, uid_folders
-from argus3d.data.occnet import CLOUD, QUERIES, by_number, checked_pictures, is_picture, read_sampled
+from argus3d.data.formats.occnet import CLOUD, QUERIES, by_number, checked_pictures, is_picture, read_sampled
 from argus3d.errors import UserError
 
 CHUNKS = tuple(f"000-{number:03d}" for number in range(160))

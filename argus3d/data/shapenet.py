@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from argus3d.data.catalogue import Item, Sampled
-from argus3d.data.occnet import CLOUD, QUERIES, by_number, checked_pictures, is_picture, read_sampled
-from argus3d.data.sevenzip import MAX_MEMBER
+from argus3d.data.formats.occnet import CLOUD, QUERIES, by_number, checked_pictures, is_picture, read_sampled
+from argus3d.data.formats.sevenzip import MAX_MEMBER
 from argus3d.data.split_rules import alike
 from argus3d.errors import UserError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from argus3d.data.debian import MANIFEST, fetch_package, unpack_members
+from argus3d.data.formats.debian import MANIFEST, fetch_package, unpack_members
 from argus3d.errors import UserError
 from tests.argus3d.archives import ar, tar, write_deb
 

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from argus3d.data.caps import caps
-from argus3d.data.enclosure import Enclosure
-from argus3d.data.rays import ASIDE, Rays, cheapest_axis
-from argus3d.data.sheets import Sheets, squared_distance
-from argus3d.data.winding import WindingTree
+from argus3d.data.solid.caps import caps
+from argus3d.data.solid.enclosure import Enclosure
+from argus3d.data.solid.rays import ASIDE, Rays, cheapest_axis
+from argus3d.data.solid.sheets import Sheets, squared_distance
+from argus3d.data.solid.winding import WindingTree
 from tests.reference import solid as slow
 
 Mesh = tuple[NDArray[np.float64], NDArray[np.int64]]

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from argus3d.data import mesh_files
-from argus3d.data.mesh_files import read_mesh_file
+from argus3d.data.formats import mesh_files
+from argus3d.data.formats.mesh_files import read_mesh_file
 from argus3d.errors import UserError
 from tests.argus3d.gltf_files import CORNERS, FACES, GltfWriter, draco_tetrahedron, tetrahedron
 
@@ -206,7 +206,7 @@ def test_a_file_that_declares_too_much_is_refused_before_it_is_read(tmp_path: Pa
     position = writer.accessor(None, componentType=5126, type="VEC3", count=3 * 10**12)  # zeros, without any content
     writer.mesh(position)
     writer.node(mesh=0)
-    with pytest.raises(UserError, match=r"has 1,000,000,000,000 faces .* limit of 5,000,000"):
+    with pytest.raises(UserError, match=r"has 1,000,000,000,000 faces .* limit of 10,000,000"):
         read_mesh_file(writer.write_glb(tmp_path / "a.glb"))
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from argus3d.data import household
 from argus3d.data.files import sha256_file
+from argus3d.data.formats.meshes import checked_mesh, mesh_from_bytes
 from argus3d.data.household import HouseholdCatalogue, fetch_household, read_class_table
-from argus3d.data.meshes import checked_mesh, mesh_from_bytes
 from argus3d.errors import UserError
 from tests.argus3d.archives import CUBE, library, tar, write_deb
 

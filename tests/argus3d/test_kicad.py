@@ -2,7 +2,7 @@
 
 import pytest
 
-from argus3d.data.kicad import add_caption, caption_of, licences
+from argus3d.data.formats.kicad import add_caption, caption_of, licences
 
 COPYRIGHT = """Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Comment: about all of them

@@ -9,8 +9,8 @@ import pytest
 import trimesh
 from numpy.typing import NDArray
 
-from argus3d.data import mesh_files
-from argus3d.data.mesh_files import MESH_SUFFIXES, read_mesh_file
+from argus3d.data.formats import mesh_files
+from argus3d.data.formats.mesh_files import MESH_SUFFIXES, read_mesh_file
 from argus3d.errors import UserError
 
 TRIANGLE = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], float)

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from argus3d.data import groups
 from argus3d.data.annotations import OBJECT_PATHS
 from argus3d.data.catalogue import Archived, Sampled
-from argus3d.data.groups import read_groups
+from argus3d.data.formats import groups
+from argus3d.data.formats.groups import read_groups
+from argus3d.data.formats.occnet import read_sampled
 from argus3d.data.objaverse import ObjaverseCatalogue, derive_objaverse, part_of
-from argus3d.data.occnet import read_sampled
 from argus3d.data.prepare import prepare
 from argus3d.data.prepare_views import prepare_views
 from argus3d.data.prepared import PreparedData

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argus3d.data import occnet
-from argus3d.data.occnet import by_number, checked_pictures, is_picture, read_sampled
+from argus3d.data.formats import occnet
+from argus3d.data.formats.occnet import by_number, checked_pictures, is_picture, read_sampled
 from argus3d.errors import UserError
 from tests.argus3d.mix_files import JPG, PNG, cloud, npz, queries
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from argus3d.data import sevenzip
-from argus3d.data.sevenzip import list_members, read_members
+from argus3d.data.formats import sevenzip
+from argus3d.data.formats.sevenzip import list_members, read_members
 from argus3d.errors import UserError
 from tests.argus3d.mix_files import archive, rename_members, write_archive, write_volumes
 

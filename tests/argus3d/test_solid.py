@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import trimesh
 
-from argus3d.data import solid as solid_module
-from argus3d.data.solid import SHELL, MeshSolid
+from argus3d.data.solid import MeshSolid
+from argus3d.data.solid import mesh_solid as solid_module
+from argus3d.data.solid.mesh_solid import SHELL
 from argus3d.errors import UserError
 
 RNG = np.random.default_rng(0)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from argus3d.data import wrl
-from argus3d.data.wrl import fans, read_wrl, wrl_mesh
+from argus3d.data.formats import wrl
+from argus3d.data.formats.wrl import fans, read_wrl, wrl_mesh
 from argus3d.errors import UserError
 
 TRIANGLE = (

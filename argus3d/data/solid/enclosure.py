@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from argus3d.data.caps import caps
-from argus3d.data.rays import ASIDE, Rays, cheapest_axis
-from argus3d.data.winding import WindingTree
+from argus3d.data.solid.caps import caps
+from argus3d.data.solid.rays import ASIDE, Rays, cheapest_axis
+from argus3d.data.solid.winding import WindingTree
 
 # Radii from which nodes of caps count as dipoles, and how close to 1/2 winding numbers come then that are computed
 # again: about twice the largest error seen on real meshes. After the last pass it is 5e-5.

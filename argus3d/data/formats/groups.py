@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from argus3d.data.sevenzip import read_members
+from argus3d.data.formats.sevenzip import read_members
 from argus3d.errors import UserError
 
 MAX_WAITING = 256 << 20  # bytes in memory of files whose fellows have not come yet; the others wait on disk

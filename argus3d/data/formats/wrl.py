@@ -9,7 +9,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from argus3d.data.meshes import Mesh, checked_mesh
+from argus3d.data.formats.meshes import Mesh, checked_mesh
 from argus3d.errors import UserError
 
 HEADER = "#VRML V2.0"

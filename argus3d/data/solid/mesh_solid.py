@@ -6,8 +6,8 @@ import igl
 import numpy as np
 from numpy.typing import NDArray
 
-from argus3d.data.enclosure import Enclosure
-from argus3d.data.sheets import Sheets
+from argus3d.data.solid.enclosure import Enclosure
+from argus3d.data.solid.sheets import Sheets
 from argus3d.errors import UserError
 
 # Parts thinner than this become plates of this half-thickness. 2 / 96 is more than one cell of a 64-cell grid over the

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import numpy as np
 from numpy.typing import NDArray
 
-from argus3d.data.meshes import Mesh
+from argus3d.data.formats.meshes import Mesh
 from argus3d.errors import UserError
 
 # What reading a file that is broken anywhere may raise.

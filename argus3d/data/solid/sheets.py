@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from argus3d.data.rays import UVW, cheapest_axis, column_at, columns_for, columns_of
+from argus3d.data.solid.rays import UVW, cheapest_axis, column_at, columns_for, columns_of
 
 
 @dataclass(frozen=True)

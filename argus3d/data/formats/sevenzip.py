@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import IO, Any
 
-from argus3d.data.volumes import START_BYTES, Joined, volumes
+from argus3d.data.formats.volumes import START_BYTES, Joined, volumes
 from argus3d.errors import UserError
 
 MAX_MEMBER = 64 << 20  # bytes; larger members are refused, and with them what lies behind them in their block

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from argus3d.data.gltf import BROKEN, read_gltf
-from argus3d.data.meshes import Mesh, checked_mesh, mesh_from_bytes
-from argus3d.data.wrl import wrl_mesh
+from argus3d.data.formats.gltf import BROKEN, read_gltf
+from argus3d.data.formats.meshes import Mesh, checked_mesh, mesh_from_bytes
+from argus3d.data.formats.wrl import wrl_mesh
 from argus3d.errors import UserError
 
 MESH_SUFFIXES = (".glb", ".gltf", ".obj", ".off", ".ply", ".stl", ".wrl")
