@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from argus3d.data.files import beside, sha256_file
-from argus3d.data.mesh_files import MESH_SUFFIXES, read_mesh_file
+from argus3d.data.formats.mesh_files import MESH_SUFFIXES, read_mesh_file
 from argus3d.errors import UserError
 from eval.clouds import chosen_by_hash
 from eval.distances.lightfield import SHAPE, VERSION, LightField, LightFieldPairs, light_field

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from argus3d.data.mesh_files import read_mesh_file
+from argus3d.data.formats.mesh_files import read_mesh_file
 from argus3d.errors import UserError
 
 Points = npt.NDArray[np.float32]

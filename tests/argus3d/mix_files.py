@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from argus3d.data.sevenzip import list_members, read_members
+from argus3d.data.formats.sevenzip import list_members, read_members
 
 PNG, JPG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
