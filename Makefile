@@ -191,7 +191,7 @@ train: $(ROOT)/household/manifest.json $(ROOT)/procedural/manifest.json | $(ENV)
 
 train-components: $(ROOT)/components/manifest.json | $(ENV) ## train nano-components into artifacts/checkpoints (hours)
 	$(BIN)/argus3d train autoencoder $(PARTS_DATA) --seed $(SEED) --steps 9000 --out artifacts/training/components-autoencoder
-	$(BIN)/argus3d train transformer $(PARTS_DATA) --seed $(SEED) --steps 5000 --out artifacts/training/components-transformer \
+	$(BIN)/argus3d train transformer $(PARTS_DATA) --seed $(SEED) --steps 4000 --out artifacts/training/components-transformer \
 		--variants 8 --autoencoder artifacts/training/components-autoencoder \
 		--classes $(COMPONENTS) --checkpoint artifacts/checkpoints/nano-components
 
