@@ -21,7 +21,8 @@ from argus3d.engine.worker import Answer, Worker, name_item, thread_settings
 T = TypeVar("T")
 R = TypeVar("R")
 
-GRACE = 5.0  # seconds in which a process that is told to end may tidy up
+GRACE = 1.0  # seconds in which a process that is told to end may tidy up, each time
+ASKED = 4
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,12 @@ class _Crew:
     def dismiss(self) -> None:
         """End all processes."""
         members, self._members = list(self._members.values()), {}
-        for process, _ in members:
-            process.terminate()
+        for _ in range(ASKED):  # an exit that is asked for within a callback, such as an import's, is ignored
+            for process, _ in members:
+                process.terminate()
+            for process, _ in members:
+                process.join(GRACE)
         for process, pipe in members:
-            process.join(GRACE)
             process.kill()
             process.join()
             pipe.close()

@@ -60,6 +60,7 @@ class Schedule:
     def __init__(self, crew: Crew, workers: int) -> None:
         self._crew, self._workers = crew, workers
         self._hired = 0
+        self._passing = False
         self._given: dict[int, deque[_Chunk]] = {}  # of each worker that began
         self._idle: set[int] = set()
         self._busy: set[int] = set()  # with one chunk; the next one waits at the worker while it does this one
@@ -69,8 +70,9 @@ class Schedule:
 
     def results(self, items: Sequence[Any]) -> Iterator[Any]:
         """Results in the order of the items. Raises: RuntimeError if those of an earlier pass were not all taken."""
-        if any(self._given.values()):
+        if self._passing:
             raise RuntimeError("the results of an earlier pass were not all taken; begin a new session")
+        self._passing = True
         self._items, self._size = items, min(self._workers, len(items))
         self._turn = 0  # the item whose result is due
         self._fresh = 0  # items from here on were never given
@@ -91,6 +93,7 @@ class Schedule:
                 name_item(error, index, item)
                 raise
             yield value
+        self._passing = False
 
     def _hear(self, seconds: float) -> None:
         answers = self._crew.wait(seconds)

@@ -18,6 +18,7 @@ from argus3d.meshing import (
     shapes,
 )
 from argus3d.model.autoencoder import ShapeAutoencoder
+from argus3d.threads import one_thread
 from tests.argus3d.fields import ball, gyroid, pass_through
 from tests.argus3d.sizes import AUTOENCODER
 from tests.reference.meshing import adaptive_occupancy, point_logits, released_mesh
@@ -90,7 +91,7 @@ def test_several_shapes_at_once_are_each_as_if_alone(
     together = list(meshes_of_tokens(autoencoder, grids, 24, 0.4))
     assert len(together) == 5
     for mesh, row in zip(together, grids, strict=True):
-        with torch.no_grad():
+        with torch.no_grad(), one_thread():
             alone = mesh_of_planes(autoencoder, autoencoder.decode(row[None])[0], 24, 0.4)
         assert len(alone.faces) > 100
         assert mesh.vertices.tobytes() == alone.vertices.tobytes() and mesh.faces.tobytes() == alone.faces.tobytes()
