@@ -204,6 +204,7 @@ bench: $(PREPARED) | $(ENV) ## measure speeds on this machine into reports/resul
 	$(BIN)/python -m benchmarks.metrics --data-root $(ROOT) --out reports/results/bench-metrics.json
 	$(BIN)/python -m benchmarks.prepare --data-root $(ROOT) --out reports/results/bench-prepare.json --theirs 20
 	$(BIN)/python -m benchmarks.reading --scratch artifacts/reading --out reports/results/bench-reading.json
+	$(BIN)/python -m benchmarks.engine --data-root $(ROOT) --out reports/results/bench-engine.json
 	$(BIN)/python -m benchmarks.cost_figure reports/figures/bench-metrics.png
 	$(BIN)/python -m benchmarks.cost_table README.md
 

@@ -85,6 +85,50 @@ def metrics_table(results: Path = RESULTS) -> str:
     ])  # fmt: skip
 
 
+def data_table(results: Path = RESULTS) -> str:
+    """Markdown of what preparing and reading shapes costs, and what that makes of a million."""
+    prepare, reading, engine = (_read(results / f"bench-{name}.json") for name in ("prepare", "reading", "engine"))
+    rows = []
+    for settings, queries in (("defaults", "12,288"), ("100,000 uniform queries", "100,000")):
+        for source, both in prepare[settings].items():
+            ours, theirs = both["ours"], both["trimesh"]
+            rows.append(
+                f"| prepare, {queries} uniform queries: {'both' if source == 'together' else source} "
+                f"| {ours['meshes_per_second']:.1f} meshes a second | {theirs['ratio']:.0f} times trimesh's "
+                f"| {ours['at_least']:g}, {theirs['at_least']:g} times |"
+            )
+    read = {name: _median(rates) for name, rates in reading["shapes_per_second"].items()}
+    rows.append(
+        f"| read 2,048 + 2,048 points of {reading['shapes']:,} packed shapes, {reading['workers']} workers "
+        f"| {read['in memory']:,.0f} shapes a second | {read['from the disk']:,.0f} from the disk "
+        f"| {reading['asked']} |"
+    )
+    nodes = engine["overhead"]["two nodes beside one"]
+    rows.append(
+        f"| two Ray nodes of one core beside one of two | {100 * nodes['seconds']:+.1f} % of the time | same bytes "
+        f"| below {100 * nodes['asked']:+.0f} % |"
+    )
+    machine = prepare["conditions"]
+    return "\n".join([
+        f"Measured on {machine['cores']} cores ({machine['device']}) without pictures, from the first result to the",
+        "last; trimesh on a few meshes (`reports/results/bench-prepare.json`, `bench-reading.json`,",
+        "`bench-engine.json`):",
+        "", "| what | ours | beside | asked |", "| --- | --- | --- | --- |", *rows, "",
+        *_million(prepare["defaults"]["household"]["ours"]["meshes_per_second"], reading),
+    ])  # fmt: skip
+
+
+def _million(rate: float, reading: dict[str, Any]) -> list[str]:
+    """900,000 objects on 100 nodes, by arithmetic."""
+    hours, size = 900_000 / rate / 3600, reading["bytes"] / reading["shapes"]
+    return [
+        f"On paper, 900,000 objects at the rate of household, in proportion to cores: {hours:.0f} node-hours of 2 cores,",
+        f"{60 * hours / 100:.0f} minutes on 100 such nodes, about ${0.1 * hours:.0f} at an assumed $0.10 a node-hour;"
+        f" {900_000 * size / 1e12:.2f} TB, which",
+        f"storage has to take at {900_000 * size / (36 * hours) / 1e9:.1f} GB/s meanwhile.",
+    ]
+
+
 def coverage_table(results: Path = RESULTS) -> str:
     """Markdown of how often intervals of two sets of one distribution hold the metric's mean, by simulation."""
     cells = [cell for cell in _read(results / "interval-coverage.json")["cells"] if cell["same"]]
@@ -152,6 +196,7 @@ def main(words: list[str]) -> int:
     path = Path(words[0])
     text = replaced(path.read_text(), cost_table())
     text = replaced(text, metrics_table(), "metrics-cost")
+    text = replaced(text, data_table(), "data-cost")
     path.write_text(replaced(text, coverage_table(), "coverage"))
     return 0
 

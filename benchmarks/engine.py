@@ -18,10 +18,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
@@ -31,31 +30,13 @@ from argus3d.data.files import sha256_file, write_json
 from argus3d.data.household import HouseholdCatalogue, fetch_household
 from argus3d.data.prepare import prepare
 from argus3d.engine import Engine
-from argus3d.engine.schedule import Apply
 from benchmarks.prepare import DEFAULTS, Chosen, choose
+from benchmarks.watched import Watched
 
-T = TypeVar("T")
-R = TypeVar("R")
 Report = dict[str, Any]
 
 AT_MOST = 0.1  # of two nodes' overhead
 STORE = 200 * 2**20  # bytes of each node's object store
-
-
-@dataclass
-class Watched:
-    """An engine, and when its results came."""
-
-    engine: Engine
-    times: list[float] = field(default_factory=list)
-
-    def map(self, start: Callable[[], Callable[[T], R]], items: Sequence[T], *, gpus: float = 0) -> Iterator[R]:
-        for result in self.engine.map(start, items, gpus=gpus):
-            self.times.append(time.perf_counter())
-            yield result
-
-    def session(self, start: Callable[[], Callable[[T], R]], *, gpus: float = 0) -> AbstractContextManager[Apply[T, R]]:
-        return self.engine.session(start, gpus=gpus)
 
 
 @contextmanager
@@ -96,7 +77,7 @@ def run(chosen: Chosen, way: str, root: Path) -> Report:
         seconds = time.perf_counter() - start
     return {
         "seconds": seconds,
-        "seconds_working": watched.times[-1] - watched.times[0],
+        "seconds_working": watched.working,
         "sha256": sha256_file(root / chosen.name / "manifest.json"),
     }
 

@@ -66,6 +66,7 @@ def test_the_generator_of_the_readme_is_scored_as_shown(tmp_path: Path, monkeypa
 def test_the_cost_table_is_that_of_the_measurements() -> None:
     assert cost_table.replaced(README, cost_table.cost_table()) == README
     assert cost_table.replaced(README, cost_table.metrics_table(), "metrics-cost") == README
+    assert cost_table.replaced(README, cost_table.data_table(), "data-cost") == README
     assert cost_table.replaced(README, cost_table.coverage_table(), "coverage") == README
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from argus3d.data.catalogue import Item
-from argus3d.data.files import beside, sha256_file
+from argus3d.data.files import beside, open_zip, sha256_file
 from argus3d.data.formats.debian import data_archive, fetch_package
 from argus3d.data.formats.kicad import add_caption, licences
 from argus3d.data.formats.meshes import Mesh
@@ -290,8 +290,6 @@ def _read_index(archive: Path) -> dict[str, Any]:
 
 def _read_member(archive: Path, member: str) -> bytes:
     try:
-        # Opened anew each time: an open archive that forked workers share would mix up their reads.
-        with zipfile.ZipFile(archive) as opened:
-            return opened.read(member)
+        return open_zip(archive).read(member)
     except (zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
         raise UserError(f"{archive} is damaged ({error}): delete it and {WAYS_OUT}.") from error

@@ -1,5 +1,6 @@
 """Files that are either whole or not there."""
 
+import functools
 import hashlib
 import io
 import json
@@ -42,6 +43,20 @@ def sha256_file(path: Path) -> str:
     """Hex sha256 of a file, read in pieces."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def open_zip(path: Path) -> zipfile.ZipFile:
+    """An archive that stays open, since its list is long to read; opened anew where the file is another one by now.
+
+    Each process has its own: one that forked workers share would mix up their reads.
+    """
+    found = path.stat()
+    return _opened(path, found.st_mtime_ns, found.st_size, os.getpid())
+
+
+@functools.lru_cache(maxsize=64)
+def _opened(path: Path, changed: int, size: int, process: int) -> zipfile.ZipFile:
+    return zipfile.ZipFile(path)
 
 
 def npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from argus3d.data.catalogue import Item
-from argus3d.data.files import beside, sha256_file
+from argus3d.data.files import beside, open_zip, sha256_file
 from argus3d.data.formats.debian import fetch_package, unpack_members
 from argus3d.data.formats.meshes import Mesh, checked_mesh, mesh_from_bytes
 from argus3d.data.solid import MeshSolid
@@ -198,8 +198,6 @@ def _find_libraries(folder: Path, names: list[str]) -> dict[str, Path]:
 
 def _read_member(library: Path, member: str) -> bytes:
     try:
-        # Opened anew each time: an open archive that forked workers share would mix up their reads.
-        with zipfile.ZipFile(library) as archive:
-            return archive.read(member)
+        return open_zip(library).read(member)
     except (zipfile.BadZipFile, KeyError, EOFError) as error:
         raise UserError(f"{library} is damaged ({error}): delete it and {WAYS_OUT}.") from error

@@ -1,9 +1,7 @@
 """Where prepared shapes lie: each in a folder, or many in a pack, an uncompressed .zip of the same tree."""
 
-import functools
 import io
 import json
-import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from argus3d.data.files import beside, write_atomically, write_json
+from argus3d.data.files import beside, open_zip, write_atomically, write_json
 from argus3d.data.shape_files import ShapeFiles
 from argus3d.errors import UserError
 
@@ -67,25 +65,19 @@ class Packed:
     def read(self, name: str) -> bytes:
         pack = views_pack(self.pack) if name.startswith(VIEWS) else self.pack
         try:
-            return _opened(pack, os.getpid()).read(self.prefix + name)
+            return open_zip(pack).read(self.prefix + name)
         except (OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise UserError(f"{pack}: {self.prefix}{name} cannot be read ({error}); prepare it again.") from error
 
     def names(self) -> list[str]:
         packs = filter(Path.is_file, (self.pack, views_pack(self.pack)))
-        every = (name for pack in packs for name in _opened(pack, os.getpid()).namelist())
+        every = (name for pack in packs for name in open_zip(pack).namelist())
         return sorted(name.removeprefix(self.prefix) for name in every if name.startswith(self.prefix))
 
 
 def views_pack(pack: Path) -> Path:
     """The pack that holds the views of the shapes of a pack."""
     return pack.with_suffix(".views.zip")
-
-
-@functools.lru_cache(maxsize=64)
-def _opened(pack: Path, process: int) -> zipfile.ZipFile:
-    """A pack that stays open; each process has its own, because a forked one shares its place in the file."""
-    return zipfile.ZipFile(pack)
 
 
 def read_arrays(place: Place, name: str, *keys: str) -> list[NDArray[Any] | None]:
