@@ -122,7 +122,7 @@ def _million(rate: float, reading: dict[str, Any]) -> list[str]:
     """900,000 objects on 100 nodes, by arithmetic."""
     hours, size = 900_000 / rate / 3600, reading["bytes"] / reading["shapes"]
     return [
-        f"On paper, 900,000 objects at the rate of household, in proportion to cores: {hours:.0f} node-hours of 2 cores,",
+        f"On paper, 900,000 objects at the rate of household, by cores: {hours:.0f} node-hours of 2 cores,",
         f"{60 * hours / 100:.0f} minutes on 100 such nodes, about ${0.1 * hours:.0f} at an assumed $0.10 a node-hour;"
         f" {900_000 * size / 1e12:.2f} TB, which",
         f"storage has to take at {900_000 * size / (36 * hours) / 1e9:.1f} GB/s meanwhile.",
