@@ -14,7 +14,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 from eval.report.output import write_whole
 
-TILE, GAP, LABEL, TITLE, HEAD = 128, 14, 16, 92, 26  # pixels
+TILE, GAP, LABEL, TITLE, HEAD = 128, 14, 16, 112, 26  # pixels
 PAIRS = 5  # of each class: the first of the manifest, not the finest
 INK, GREY = (30, 30, 30), (120, 120, 120)
 RIGHT_TINT = (226, 236, 247)
