@@ -1,6 +1,5 @@
 """Objaverse-MIX in every shape in which people have it: packed, cut, unpacked, in part, damaged."""
 
-import hashlib
 import os
 import pickle
 import random
@@ -10,12 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from argus3d.data.annotations import OBJECT_PATHS
 from argus3d.data.catalogue import Archived, Sampled
-from argus3d.data.formats import groups
-from argus3d.data.formats.groups import read_groups
 from argus3d.data.formats.occnet import read_sampled
-from argus3d.data.objaverse import ObjaverseCatalogue, derive_objaverse, part_of
+from argus3d.data.objaverse import ObjaverseCatalogue
 from argus3d.data.prepare import prepare
 from argus3d.data.prepare_views import prepare_views
 from argus3d.data.prepared import PreparedData
@@ -316,83 +312,6 @@ def test_pictures_that_are_not_unpacked_are_taken_from_the_archive(mix: Path) ->
     found = dict(ObjaverseCatalogue(mix).views(IDS["000-000"]))
     assert all(isinstance(pictures, tuple) and len(pictures) == 3 for pictures in found.values())
     assert len(found) == 4
-
-
-def by_kind(count: int, size: int) -> dict[str, bytes]:
-    """Files in the order of packers that sort by kind: all first files, then all second ones."""
-    rng = random.Random(0)
-    return {f"{name}/{number}": rng.randbytes(size) for name in ("one", "two") for number in range(count)}
-
-
-@pytest.mark.parametrize("room", [0, 2500, 1 << 20])
-def test_files_that_lie_apart_are_brought_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
-    monkeypatch.setattr(groups, "MAX_WAITING", room)
-    files = by_kind(9, 1000)
-    write_archive(tmp_path / "x.7z", files)
-    wanted = {str(number): (f"two/{number}", f"one/{number}") for number in (7, 2, 5)}
-    assert list(read_groups(tmp_path / "x.7z", wanted)) == [
-        (key, (files[f"two/{key}"], files[f"one/{key}"])) for key in ("2", "5", "7")
-    ]
-
-
-def test_groups_past_the_limit_or_with_a_bad_member_are_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = by_kind(3, 1000)
-    write_archive(tmp_path / "x.7z", files)
-    wanted = {"0": ["one/0", "two/0"], "1": ["one/1", "none"], "2": ["one/2"]}
-    monkeypatch.setattr(groups, "MAX_GROUP", 1999)
-    found = dict(read_groups(tmp_path / "x.7z", wanted))
-    assert "0 has more than 1999 bytes" in str(found["0"])
-    assert "has no member none" in str(found["1"])
-    assert found["2"] == (files["one/2"],)
-
-
-def test_parts_follow_from_the_uid_alone() -> None:
-    places = [
-        int(hashlib.sha256(f"objaverse-v1:{uid(number)}".encode()).hexdigest(), 16) / 2**256 for number in range(3000)
-    ]
-    expected = ["train" if place < 0.7 else "val" if place < 0.8 else "test" for place in places]
-    found = [part_of(uid(number)) for number in range(3000)]
-    assert found == expected
-    assert [round(found.count(part) / 3000, 1) for part in ("train", "val", "test")] == [0.7, 0.1, 0.2]
-
-
-def test_splits_are_derived_from_the_lists(monkeypatch: pytest.MonkeyPatch) -> None:
-    chunks = {uid(number): f"000-{number % 160:03d}" for number in range(20_000)}
-    lvis = {
-        "chair": [uid(number) for number in range(0, 12_000, 2)],
-        "table": [uid(number) for number in range(0, 9000)],
-    }
-    parts = derive_objaverse(lvis, chunks)
-    assert list(parts) == ["train", "val", "test", "lvis-train", "lvis-val", "lvis-test", "test-core", "train-core"]
-    assert sorted(parts["train"] + parts["val"] + parts["test"]) == sorted(chunks)
-    classed = set(lvis["chair"] + lvis["table"])
-    for part in ("train", "val", "test"):
-        assert parts[f"lvis-{part}"] == sorted(classed & set(parts[part]))
-    assert parts["test-core"] == slow_core(parts["lvis-test"], chunks)
-    assert parts["train-core"] == slow_core(parts["lvis-train"], chunks)
-    assert len(parts["test-core"]) == len(parts["train-core"]) == 2000
-    assert {chunks[item] for item in parts["train-core"]} <= {chunks[item] for item in parts["test-core"]}
-    shuffled = dict(random.Random(1).sample(sorted(chunks.items()), len(chunks)))
-    assert derive_objaverse(lvis, shuffled) == parts
-
-
-def slow_core(ids: list[str], chunks: dict[str, str]) -> list[str]:
-    """Chunk by chunk in the order of their hashes, taking hashes of uids in order, until 2,000 are there."""
-    core: list[str] = []
-    for chunk in sorted(
-        set(chunks.values()), key=lambda name: hashlib.sha256(f"objaverse-v1:{name}".encode()).digest()
-    ):
-        inside = [item for item in ids if chunks[item] == chunk]
-        inside.sort(key=lambda name: hashlib.sha256(f"objaverse-v1:{name}".encode()).digest())
-        core += inside[: 2000 - len(core)]
-    return sorted(core)
-
-
-def test_splits_need_both_lists() -> None:
-    with pytest.raises(UserError, match=rf"put {OBJECT_PATHS} beside lvis-annotations"):
-        derive_objaverse({"chair": [uid(0)]}, None)
-    with pytest.raises(UserError, match=f"1 objects that {OBJECT_PATHS} lacks, first {uid(0)}"):
-        derive_objaverse({"chair": [uid(0)]}, {uid(1): "000-000"})
 
 
 def test_random_cuts_of_a_volume_are_sentences(tmp_path: Path) -> None:
