@@ -14,7 +14,8 @@ from argus3d.data.derived_splits import DERIVED
 from argus3d.data.fetch_objaverse import add_fetch_objaverse
 from argus3d.data.folder import FolderCatalogue
 from argus3d.data.make_splits import make_split
-from argus3d.data.prepare import MAX_FAILED, prepare
+from argus3d.data.portions import MAX_FAILED
+from argus3d.data.prepare import prepare
 from argus3d.data.prepare_views import prepare_views
 from argus3d.data.shape_files import PrepareConfig
 

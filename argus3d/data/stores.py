@@ -128,18 +128,11 @@ def read_records(pack: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in records_file(pack).read_text().splitlines()]
 
 
-def write_shape(folder: Path, shape: ShapeFiles) -> None:
-    """Write the files of a shape, and last its record, which marks it as whole."""
+def write_shape(folder: Path, shape: ShapeFiles, record_name: str = RECORD) -> None:
+    """Write the files of a shape, or its views, and last the record, which marks them as whole."""
     for name, content in shape.files.items():
         write_atomically(folder / name, content)
-    write_json(folder / RECORD, shape.record)
-
-
-def write_views(folder: Path, record: dict[str, Any], files: dict[str, bytes]) -> None:
-    """Write the views of a shape, and last the record of them, which marks them as whole."""
-    for name, content in files.items():
-        write_atomically(folder / name, content)
-    write_json(folder / VIEWS_RECORD, record)
+    write_json(folder / record_name, shape.record)
 
 
 def read_record(folder: Path, name: str = RECORD) -> dict[str, Any] | None:
