@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from argus3d.errors import UserError
 
 Mesh = tuple[NDArray[np.float64], NDArray[np.int64]]
+MAX_FACES = 10_000_000  # of a file; a sample cut at 1,024 cells may have six million
 
 
 def checked_mesh(vertices: ArrayLike, faces: ArrayLike, name: str) -> Mesh:

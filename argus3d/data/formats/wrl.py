@@ -9,14 +9,13 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from argus3d.data.formats.meshes import Mesh, checked_mesh
+from argus3d.data.formats.meshes import MAX_FACES, Mesh, checked_mesh
 from argus3d.errors import UserError
 
 HEADER = "#VRML V2.0"
 MAX_DEPTH = 64  # nodes inside nodes
 # A few lines of USE inside USE can stand for more than any memory holds.
 MAX_NODES = 1_000_000
-MAX_FACES = 5_000_000
 
 # What is read of a node: fields that hold nodes, and fields that hold numbers with how many make one value.
 _NODE_FIELDS = {
