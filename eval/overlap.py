@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from argus3d.errors import UserError
-from eval.clouds import CloudSet
 from eval.selection import Selection
 from eval.sources import checkpoint_facts
 from eval.splits import is_split_part, load_part
@@ -34,11 +33,12 @@ class Overlap:
 
 
 def about_samples(
-    source: str, generated: CloudSet, reference: Selection | None, data_root: Path | None
+    source: str, categories: Sequence[str], reference: Selection | None, data_root: Path | None
 ) -> dict[str, str]:
     """For `Result.data`: what the manifest of samples says, nothing for a part of a split, which no generator made.
 
     source : of the generated set
+    categories : of the generated shapes, "" where unknown
     reference : None for an array
     """
     if is_split_part(source, data_root):
@@ -48,7 +48,7 @@ def about_samples(
         overlap = find_overlap(facts, (), {""}, data_root)
     else:
         overlap = find_overlap(facts, reference.ids, reference.sources, data_root)
-    classes = Counter(filter(None, generated.categories))
+    classes = Counter(filter(None, categories))
     return {
         **({"checkpoint": str(facts["sha256"])} if "sha256" in facts else {}),
         **({"classes": ", ".join(f"{name} {size}" for name, size in sorted(classes.items()))} if classes else {}),

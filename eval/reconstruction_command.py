@@ -30,5 +30,5 @@ def main(argv: Sequence[str]) -> int:
         generated, reference, protocol, runs.row_name(arguments), read_ious(manifest), read_groups(manifest)
     )
     chosen = select(arguments.reference, arguments.data_root)
-    data = about_samples(arguments.generated, generated, chosen, arguments.data_root)
+    data = about_samples(arguments.generated, generated.categories, chosen, arguments.data_root)
     return runs.finish(result, arguments, start, runs.command("reconstruction", argv), data)

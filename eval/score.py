@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
     result = replace(result, notes=(*result.notes, *_left_out(generated), *_left_out(reference)))
     if arguments.light_fields:
         result = _with_light_fields(result, (generated, made), (reference, real), arguments.cache)
-    data = about_samples(generated.source, made, reference.selection, arguments.data_root)
+    data = about_samples(generated.source, made.categories, reference.selection, arguments.data_root)
     return runs.finish(result, arguments, start, command, data)
 
 

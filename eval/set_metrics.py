@@ -51,7 +51,7 @@ def _matching(measured: _Measured) -> dict[str, MetricValue]:
     _, distances = sets.between.nearest(axis=0)
     matched = intervals.match_on_halves(sets, measured.splits)
     low, high = intervals.matching_interval(distances, matched, protocol.confidence)
-    unit = _unit(measured.suffix, protocol)
+    unit = unit_of(measured.suffix, protocol)
     return {f"mmd_{measured.suffix}": MetricValue(mmd(sets), low, high, "lower", unit=unit)}
 
 
@@ -122,7 +122,7 @@ def scores_on_halves(graph: Edges, first: int, size: int, splits: list[intervals
     return np.array(found).reshape(len(splits), 2, 2)
 
 
-def _unit(suffix: str, protocol: Protocol) -> str:
+def unit_of(suffix: str, protocol: Protocol) -> str:
     """Unit of a distance; the side is the longest of a shape's box."""
     if suffix not in ("cd", protocol.emd_name):
         return ""

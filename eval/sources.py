@@ -27,6 +27,7 @@ class Job:
 
     file : the mesh, None where there is none
     source : the catalogue it comes from, "" where unknown
+    prepared : where the shape is prepared data
     draw : (points, stream) -> (points, 3) float32 and the normals there, or None
     """
 
@@ -36,6 +37,7 @@ class Job:
     draw: Callable[[int, np.random.Generator], tuple[Points, Points | None]]
     problem: str = ""
     source: str = ""
+    prepared: PreparedShape | None = None
 
 
 def jobs_of(source: str, data_root: Path | None) -> list[Job]:
@@ -60,7 +62,7 @@ def jobs_of_folder(folder: Path) -> list[Job]:
 
     Raises : UserError for a folder of none of these
     """
-    manifest = _manifest(folder)
+    manifest = read_manifest(folder)
     if "samples" in manifest:
         return [_job_of_sample(folder, entry) for entry in manifest["samples"]]
     if "shapes" in manifest:
@@ -79,11 +81,12 @@ def jobs_of_folder(folder: Path) -> list[Job]:
 
 def checkpoint_facts(folder: Path) -> dict[str, Any]:
     """What the manifest of a folder of samples says of the checkpoint that made it, nothing where it says nothing."""
-    checkpoint = _manifest(folder).get("checkpoint")
+    checkpoint = read_manifest(folder).get("checkpoint")
     return checkpoint if isinstance(checkpoint, dict) else {}
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a folder, empty where it has none. Raises : UserError for a file that is no JSON"""
     path = folder / "manifest.json"
     if not path.is_file():
         return {}
@@ -121,7 +124,7 @@ def _job_of_cloud(folder: Path) -> Job:
 
 def _job_of_prepared(shape: PreparedShape) -> Job:
     source = str(shape.record.get("source", ""))
-    return Job(shape.id, shape.category, None, partial(_draw_stored, shape), source=source)
+    return Job(shape.id, shape.category, None, partial(_draw_stored, shape), source=source, prepared=shape)
 
 
 def jobs_of_split(source: str, data_root: Path) -> list[Job]:
