@@ -1,26 +1,58 @@
 """Sizes of both stages: frozen dataclasses, one line a preset, JSON in and out."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Self
 
 from argus3d.errors import UserError
 
+CONDITION_KINDS = ("text", "image", "part")
+ENCODER_UNETS = ("none", "unused", "used")
+
 
 def _from_dict(cls: type, values: dict[str, Any]) -> Any:
+    """Fields that have defaults may be missing: files from before they were there mean the defaults."""
     known = {field.name for field in fields(cls)}
-    unknown, missing = sorted(set(values) - known), sorted(known - set(values))
+    needed = {field.name for field in fields(cls) if field.default is MISSING}
+    unknown, missing = sorted(set(values) - known), sorted(needed - set(values))
     if unknown or missing:
         raise UserError(f"{cls.__name__}: unknown keys {unknown}, missing keys {missing}; it is of another version.")
     return cls(**values)
 
 
 @dataclass(frozen=True)
+class ConditionConfig:
+    """One kind of condition beside the class.
+
+    kind : one of `CONDITION_KINDS`
+    encoder : whose features they are: a name of `argus3d.encoders`, or "autoencoder" for the part of a cloud
+    features, length : the encoder gives `length` vectors of `features` numbers each, which stand before the tokens
+    """
+
+    kind: str
+    encoder: str
+    features: int
+    length: int
+
+    def __post_init__(self) -> None:
+        if self.kind not in CONDITION_KINDS:
+            raise UserError(f"no condition is of the kind {self.kind!r}; there are {', '.join(CONDITION_KINDS)}.")
+        if self.features < 1 or self.length < 1:
+            raise UserError(f"{self.kind}: features {self.features} and length {self.length} must be at least 1.")
+
+
+@dataclass(frozen=True)
 class AutoencoderConfig:
     """Sizes of stage 1. `down_steps` halvings take a plane of `plane_resolution` to the token grid.
 
-    Source: architecture of the released model; `encoder_unet` keeps the encoder U-Net that the released files hold and
-    never run.
+    The released model has three quirks, which are the defaults here because its weights have learned around them:
+    encoder_unet : "unused" holds the weights of a U-Net over the planes and never runs it; "used" runs it; "none"
+    aligned : False samples planes half a cell off the cells that points were pooled into; True samples where they are
+    codebook_weight : weight of the term that moves codes to latents, beside 1 for latents to codes, the other way round
+        than in the paper of VQ-VAE. Training by moving averages takes neither
+
+    points : of a cloud, in training, and so wherever a shape is encoded
+    latent_filters : of the U-Net over the token grid; None for as many as `unet_filters`, those of the planes' own
     """
 
     plane_resolution: int
@@ -36,9 +68,14 @@ class AutoencoderConfig:
     blocks: int
     padding: float
     down_steps: int = 3
-    encoder_unet: bool = True
+    encoder_unet: str = "unused"
+    aligned: bool = False
+    points: int = 30000
+    latent_filters: int | None = None
 
     def __post_init__(self) -> None:
+        if self.encoder_unet not in ENCODER_UNETS:
+            raise UserError(f"encoder_unet {self.encoder_unet!r} is none of {', '.join(ENCODER_UNETS)}.")
         step = 2**self.down_steps * 2 ** (self.unet_depth - 1)
         if self.plane_resolution % step:
             raise UserError(
@@ -54,10 +91,20 @@ class AutoencoderConfig:
     def tokens(self) -> int:
         return self.token_side**2
 
+    @property
+    def part_condition(self) -> ConditionConfig:
+        """How this autoencoder describes a part of a cloud: its latents in patches of 2 x 2 cells."""
+        return ConditionConfig("part", "autoencoder", 4 * self.latent_channels, self.tokens // 4)
+
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    """Sizes of stage 2. `positions` is the longest token sequence with positions; `dropout` acts in training only."""
+    """Sizes of stage 2. `positions` is the longest token sequence with positions; `dropout` acts in training only.
+
+    conditions : kinds that it takes beside the class, none in the released model
+    droppable : whether it knows what to do where a condition is not given: it was trained with conditions left out,
+        for which it has learned vectors. The released model always has a class
+    """
 
     width: int
     layers: int
@@ -67,12 +114,34 @@ class TransformerConfig:
     classes: int
     positions: int
     dropout: float = 0.1
+    conditions: tuple[ConditionConfig, ...] = ()
+    droppable: bool = False
 
     def __post_init__(self) -> None:
+        kinds = [condition.kind for condition in self.conditions]
+        if len(set(kinds)) < len(kinds):
+            raise UserError(f"the conditions {', '.join(kinds)} name a kind twice; one encoder a kind.")
+        if kinds and not self.droppable:
+            raise UserError(f"the conditions {', '.join(kinds)} want droppable: nothing else says that one is absent.")
         if self.width % self.heads:
             raise UserError(f"width {self.width} must be divisible by heads {self.heads}.")
         if self.tokens > self.positions:
             raise UserError(f"tokens {self.tokens} must not exceed positions {self.positions}.")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The inverse of `dataclasses.asdict`. Raises: UserError for unknown or missing keys."""
+        conditions = tuple(_from_dict(ConditionConfig, condition) for condition in values.get("conditions", ()))
+        transformer: Self = _from_dict(cls, values | {"conditions": conditions})
+        return transformer
+
+    def condition(self, kind: str) -> ConditionConfig:
+        """Raises: UserError for a kind that this transformer does not take; it names those that it does."""
+        for condition in self.conditions:
+            if condition.kind == kind:
+                return condition
+        kinds = ", ".join(["class", *(condition.kind for condition in self.conditions)])
+        raise UserError(f"this model takes no {kind}; it is guided by {kinds}.")
 
 
 @dataclass(frozen=True)
@@ -91,6 +160,9 @@ class ArgusConfig:
             raise UserError(
                 f"codebook_size {self.autoencoder.codebook_size} and vocabulary {self.transformer.vocabulary} differ."
             )
+        for condition in self.transformer.conditions:
+            if condition.kind == "part" and condition != self.autoencoder.part_condition:
+                raise UserError(f"the autoencoder gives {self.autoencoder.part_condition}, not {condition}.")
 
     @classmethod
     def preset(cls, name: str) -> Self:
@@ -109,7 +181,7 @@ class ArgusConfig:
         if set(values) != {"autoencoder", "transformer"}:
             raise UserError(f"a configuration has the keys autoencoder and transformer, not {sorted(values)}.")
         return cls(
-            _from_dict(AutoencoderConfig, values["autoencoder"]), _from_dict(TransformerConfig, values["transformer"])
+            _from_dict(AutoencoderConfig, values["autoencoder"]), TransformerConfig.from_dict(values["transformer"])
         )
 
     @classmethod
@@ -121,8 +193,8 @@ class ArgusConfig:
 _PAPER_AUTOENCODER = AutoencoderConfig(256, 32, 32, 32, 4, 32, 512, 8192, 4, 0.4, 5, 0.1, 3)
 # fmt: off
 _PRESETS = {
-    "nano":  (AutoencoderConfig(80, 16, 16, 32, 3, 16, 128, 1024, 4, 0.4, 5, 0.1, 2, False),
-              TransformerConfig(192, 6, 6, 1024, 400, 12, 400, 0.0)),
+    "nano":  (AutoencoderConfig(96, 16, 16, 32, 3, 16, 128, 1024, 4, 0.4, 5, 0.1, 2, "none", True, 8192, 64),
+              TransformerConfig(192, 6, 6, 1024, 576, 12, 576, 0.0)),
     "base":  (AutoencoderConfig(256, 32, 32, 32, 4, 32, 512, 4096, 4, 0.4, 5, 0.1, 3),
               TransformerConfig(768, 12, 12, 4096, 1024, 55, 1024)),
     "large": (_PAPER_AUTOENCODER, TransformerConfig(2048, 24, 16, 8192, 1024, 55, 1024)),

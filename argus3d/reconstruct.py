@@ -11,7 +11,6 @@ from argus3d.data.streams import item_rng
 from argus3d.generator import ArgusGenerator, Request, Sample, SamplingConfig
 from argus3d.threads import one_thread
 
-ENCODER_POINTS = 2048  # as many as nano was trained with
 IOUS = {"uniform": "iou", "near": "iou_near"}  # by the kind of queries
 
 
@@ -24,7 +23,8 @@ def reconstruct(
     device = generator.device
     for shape in shapes:
         cloud = shape.cloud()
-        chosen = item_rng(seed, shape.id).choice(len(cloud), ENCODER_POINTS, replace=False)
+        count = min(autoencoder.config.points, len(cloud))
+        chosen = item_rng(seed, shape.id).choice(len(cloud), count, replace=False)
         with torch.no_grad(), one_thread():
             tokens = autoencoder.encode(torch.from_numpy(cloud[chosen].astype(np.float32))[None].to(device))
             planes = autoencoder.decode(tokens)

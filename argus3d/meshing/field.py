@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from argus3d.errors import UserError
 from argus3d.meshing.mlp import arrays, blocks_of, compiled_logits, logits_in_torch, padded_width
 from argus3d.model.coordinates import PLANES, plane_coordinates
-from argus3d.model.decoder import OccupancyDecoder
+from argus3d.model.decoder import OccupancyDecoder, sample_bilinear
 from argus3d.threads import one_thread
 
 _SLAB_BYTES = 2**26  # of the tables that hold x; the third, yz, is whole
@@ -40,7 +40,7 @@ class OccupancyField:
         line = side * (torch.arange(self.samples, device=planes.device, dtype=torch.float32) / resolution - 0.5)
         self._line = line
         with torch.no_grad(), one_thread():
-            self._planes = _resample(planes.float(), 2 * plane_coordinates(line, decoder.padding) - 1)
+            self._planes = _resample(planes.float(), 2 * plane_coordinates(line, decoder.padding) - 1, decoder.aligned)
             self._blocks = blocks_of(decoder)
             self._yz = self._fold(2, 0, self.samples)
         bytes_of_line = 2 * self._yz[: self.samples].nbytes
@@ -123,9 +123,9 @@ class OccupancyField:
         return (features.flatten(0, 1) @ weight.flatten(0, 1).T).unflatten(1, weight.shape[:2])
 
 
-def _resample(planes: Tensor, unit: Tensor) -> Tensor:
+def _resample(planes: Tensor, unit: Tensor, aligned: bool) -> Tensor:
     """Planes (3, C, R, R) at the crossings of lines at `unit` (n,) in [-1, 1]: (3, n, n, C), first axis first."""
     second, first = torch.meshgrid(unit, unit, indexing="ij")
     lattice = torch.stack([first, second], 2).expand(len(PLANES), -1, -1, 2)
-    sampled = F.grid_sample(planes, lattice, padding_mode="border", align_corners=True)  # (3, C, second, first)
+    sampled = sample_bilinear(planes, lattice, aligned)  # (3, C, second, first)
     return sampled.permute(0, 3, 2, 1).contiguous()

@@ -37,10 +37,20 @@ class ShapeAutoencoder(nn.Module):
 
     def codes(self, points: Tensor) -> Tensor:
         """What gets quantised: points (B, N, 3) in [-0.55, 0.55] -> (B, T, D), T row-major over the token grid."""
+        return self.quantizer.project(self.latents(points))
+
+    def latents(self, points: Tensor) -> Tensor:
+        """points (B, N, 3) in [-0.55, 0.55] -> the coupled planes (B, E, S, S), before they are quantised."""
         # The PointNet stays in float32: sums over cells and coordinates of a thousandth lose too much in bfloat16.
         with torch.autocast(points.device.type, enabled=False):
             planes = self.encoder(points)
-        return self.quantizer.project(self.coupler(planes))
+        latents: Tensor = self.coupler(planes)
+        return latents
+
+    def describe_part(self, points: Tensor) -> Tensor:
+        """What a part (B, N, 3) says to stage 2: its latents in patches of 2 x 2 cells, (B, T / 4, 4 E) float32."""
+        latents = self.latents(points).float()
+        return F.pixel_unshuffle(latents, 2).flatten(2).transpose(1, 2)
 
     def encode(self, points: Tensor) -> Tensor:
         """points (B, N, 3) -> tokens (B, T) int64 in [0, codebook_size)."""

@@ -34,7 +34,7 @@ class Uncoupler(nn.Module):
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         channels, latent = config.plane_channels, config.latent_channels
-        self.unet = UNet(latent, latent, config.unet_depth, config.unet_filters)
+        self.unet = UNet(latent, latent, config.unet_depth, config.latent_filters or config.unet_filters)
         layers: list[nn.Module] = []
         width = latent
         for step in reversed(range(config.down_steps)):

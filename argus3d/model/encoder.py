@@ -56,7 +56,7 @@ class PointEncoder(nn.Module):
     """points (B, N, 3) -> planes (B, 3, C, R, R) float32, order xz, xy, yz; empty cells are 0.
 
     Source: Convolutional Occupancy Networks, `LocalPoolPointnet`, as in the released model, whose U-Net
-    (`config.encoder_unet`) holds weights but is never run.
+    holds weights and is never run (`config.encoder_unet` "unused").
     """
 
     def __init__(self, config: AutoencoderConfig) -> None:
@@ -66,7 +66,8 @@ class PointEncoder(nn.Module):
         self.point_in = nn.Linear(3, 2 * hidden)
         self.blocks = nn.ModuleList(ResidualBlock(2 * hidden, hidden) for _ in range(config.blocks))
         self.plane_out = nn.Linear(hidden, config.plane_channels)
-        if config.encoder_unet:
+        self.uses_unet = config.encoder_unet == "used"
+        if config.encoder_unet != "none":
             self.unet = UNet(config.plane_channels, config.plane_channels, config.unet_depth, config.unet_filters)
 
     def forward(self, points: Tensor) -> Tensor:
@@ -88,4 +89,5 @@ class PointEncoder(nn.Module):
             mean = total / torch.bincount(inverse, minlength=len(cells))[:, None]
             plane = features.new_zeros((batch * area, features.shape[1])).index_copy(0, cells, mean)
             planes.append(plane.view(batch, self.resolution, self.resolution, -1))
-        return torch.stack(planes, 1).permute(0, 1, 4, 2, 3)
+        stacked = torch.stack(planes, 1).permute(0, 1, 4, 2, 3)
+        return self.unet(stacked.flatten(0, 1)).unflatten(0, (batch, 3)) if self.uses_unet else stacked

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from argus3d.config import TransformerConfig
 from argus3d.errors import UserError
+from argus3d.model.conditions import ConditionEmbedding, Conditions
 
 
 class _Attention(nn.Module):
@@ -66,10 +67,10 @@ class _Head(nn.Module):
 
 
 class ShapeTransformer(nn.Module):
-    """Causal transformer over [class][start][tokens]; the output layer is the token embedding.
+    """Causal transformer over [conditions][start][tokens]; the output layer is the token embedding.
 
     Source: Argus-3D (arXiv 2402.12225) section 3.2, in the form of the released model: pre-norm blocks, exact GELU,
-    the class has no position, and the start vector has the first.
+    the class has no position, and the start vector has the first. The released model has no condition but the class.
     """
 
     def __init__(self, config: TransformerConfig) -> None:
@@ -78,6 +79,7 @@ class ShapeTransformer(nn.Module):
         self.emb = nn.Embedding(config.vocabulary, config.width)
         self.pos_emb = nn.Embedding(config.positions + 1, config.width)
         self.class_embedding = nn.Embedding(config.classes, config.width)
+        self.conditions = ConditionEmbedding(config)
         self.value_start = nn.Parameter(torch.empty(1, config.width))
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.head = _Head(config.width)
@@ -89,17 +91,23 @@ class ShapeTransformer(nn.Module):
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
 
-    def forward(self, tokens: Tensor, condition: Tensor) -> Tensor:
-        """tokens (B, T) int64, condition (B,) int64 class indices -> logits (B, T, V); row j predicts token j.
+    def forward(self, tokens: Tensor, condition: Tensor | Conditions) -> Tensor:
+        """tokens (B, T) int64, condition (B,) int64 class indices or more -> logits (B, T, V); row j predicts token j.
 
         Token j is not visible to row j, so the last token changes nothing.
+        Raises: UserError for more tokens than there are positions, or conditions that are not those of the config.
         """
         length = tokens.shape[1]
         if length > self.config.tokens:
             raise UserError(f"{length} tokens are more than the {self.config.tokens} of this transformer.")
         values = torch.cat([self.value_start.expand(len(tokens), 1, -1), self.emb(tokens[:, :-1])], 1)
-        classes = self.class_embedding(condition)[:, None]
-        x = torch.cat([classes, values + self.pos_emb.weight[:length]], 1)  # (B, T + 1, D)
+        prefix = self.prefix(condition)
+        x = torch.cat([prefix, values + self.pos_emb.weight[:length]], 1)  # (B, P + T, D)
         for block in self.blocks:
             x = block(x)
-        return F.linear(self.head(x[:, 1:]), self.emb.weight, self.bias_value)
+        return F.linear(self.head(x[:, prefix.shape[1] :]), self.emb.weight, self.bias_value)
+
+    def prefix(self, condition: Tensor | Conditions) -> Tensor:
+        """What stands before the start vector: (B, P, D)."""
+        vectors: Tensor = self.conditions(Conditions.of(condition), self.class_embedding)
+        return vectors

@@ -21,8 +21,7 @@ THRESHOLDS = np.round(np.arange(0.2, 0.71, 0.05), 2)
 class AutoencoderRecipe:
     """What stage 1 trains with besides the loop's own settings."""
 
-    points: int = 2048
-    queries: int = 1024  # uniform, and as many near the surface
+    queries: int = 2048  # uniform, and as many near the surface
     commitment: float = 0.25
     unquantized_steps: int = 300
     restart_every: int = 20
@@ -41,7 +40,8 @@ class AutoencoderTraining:
         groups: list[OccupancyData], shares: list[float], validation: dict[str, OccupancyData], device: str = "cpu",
     ) -> None:  # fmt: skip
         torch.manual_seed(loop.seed)
-        self.model = ShapeAutoencoder(config).to(device)
+        # Convolutions of so few channels take a seventh less time where the channels of a pixel lie together.
+        self.model = ShapeAutoencoder(config).to(device, memory_format=torch.channels_last)
         self.model.quantizer.codebook.weight.requires_grad_(False)
         self.codebook = CodebookAverage(self.model.quantizer)
         self.loop, self.recipe, self.groups, self.shares = loop, recipe, groups, shares
@@ -71,7 +71,7 @@ class AutoencoderTraining:
         for group in chosen:
             data = self.groups[group]
             index = rng.integers(len(data), size=1)
-            rows.append(data.batch(index, self.recipe.points, self.recipe.queries, self.recipe.augmentation, rng))
+            rows.append(data.batch(index, self.model.config.points, self.recipe.queries, self.recipe.augmentation, rng))
         return OccupancyBatch(*(torch.cat(column).to(self.device) for column in zip(*rows, strict=True)))
 
     def _quantize(self, codes: Tensor, number: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -99,7 +99,7 @@ class AutoencoderTraining:
         self.model.eval()
         curves, used = {}, set()
         for name, data in self.validation.items():
-            curve, tokens = iou_curves(self.model, data, self.recipe.points, self.loop.bfloat16)
+            curve, tokens = iou_curves(self.model, data, self.loop.bfloat16)
             curves[name] = curve.mean(0)
             used.update(tokens.unique().tolist())
         self.model.train()
@@ -113,14 +113,14 @@ class AutoencoderTraining:
 
 @torch.no_grad()
 def iou_curves(
-    model: ShapeAutoencoder, data: OccupancyData, points: int, bfloat16: bool, batch: int = 8
+    model: ShapeAutoencoder, data: OccupancyData, bfloat16: bool, batch: int = 8
 ) -> tuple[np.ndarray, Tensor]:
     """IoU on the uniform points of each shape at each of `THRESHOLDS`, (S, K) float64, and the tokens (S, T)."""
     device = next(model.parameters()).device
     ious, all_tokens = [], []
     for start in range(0, len(data), batch):
         rows = range(start, min(start + batch, len(data)))
-        clouds = np.stack([data.cloud(i, points, np.random.default_rng(i), np.ones(3)) for i in rows])
+        clouds = np.stack([data.cloud(i, model.config.points, np.random.default_rng(i), np.eye(3)) for i in rows])
         with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
             tokens = model.encode(torch.from_numpy(clouds).to(device))
             queries = torch.from_numpy(data.uniform[start : rows.stop].astype(np.float32)).to(device)

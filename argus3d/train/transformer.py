@@ -42,11 +42,10 @@ class Variants:
 
     count: int
     augmentation: Augmentation = field(default_factory=lambda: Augmentation(mirror_z=False, scale=0.15))
-    points: int = 2048
 
-    def factors(self, rng: np.random.Generator) -> list[NDArray[np.float64]]:
-        """Axis factors (3,) of each variant."""
-        return [np.ones(3), *(self.augmentation.factors(rng) for _ in range(self.count - 1))]
+    def matrices(self, rng: np.random.Generator) -> list[NDArray[np.float64]]:
+        """What changes each variant, (3, 3)."""
+        return [np.eye(3), *(self.augmentation.matrix(rng) for _ in range(self.count - 1))]
 
 
 @torch.no_grad()
@@ -60,7 +59,7 @@ def encode_shapes(
     rows = []
     for index in tqdm(range(len(shapes)), desc=f"encode {cache.stem}", unit="shape", disable=None):
         rng = item_rng(seed, shapes[index].id)
-        clouds = [data.cloud(index, variants.points, rng, factors) for factors in variants.factors(rng)]
+        clouds = [data.cloud(index, autoencoder.config.points, rng, matrix) for matrix in variants.matrices(rng)]
         rows.append(autoencoder.encode(torch.from_numpy(np.stack(clouds))).numpy().astype(np.int16))
     with beside(cache) as scratch:
         np.save(scratch, np.stack(rows))

@@ -11,7 +11,7 @@ from argus3d.checkpoint import released_names
 from argus3d.config import ArgusConfig
 from tests.argus3d.sizes import AUTOENCODER, TRANSFORMER
 
-CONFIG = ArgusConfig(replace(AUTOENCODER, encoder_unet=True), TRANSFORMER)
+CONFIG = ArgusConfig(replace(AUTOENCODER, encoder_unet="unused"), TRANSFORMER)
 EMBEDDING, TIED = "transformer_model.emb.weight", "transformer_model.z_value_dec.weight"
 
 

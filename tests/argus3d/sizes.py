@@ -2,7 +2,7 @@
 
 from argus3d.config import ArgusConfig, AutoencoderConfig, TransformerConfig
 
-AUTOENCODER = AutoencoderConfig(16, 4, 4, 4, 2, 4, 8, 16, 2, 0.4, 3, 0.1, 1, False)
+AUTOENCODER = AutoencoderConfig(16, 4, 4, 4, 2, 4, 8, 16, 2, 0.4, 3, 0.1, 1, "none", points=64)
 TRANSFORMER = TransformerConfig(16, 2, 2, 16, 64, 3, 64, 0.0)
 CONFIG = ArgusConfig(AUTOENCODER, TRANSFORMER)
 CLASSES = ("chair", "lamp", "table")

@@ -22,7 +22,7 @@ from tests.argus3d.sizes import AUTOENCODER, TRANSFORMER
 LOOP = LoopConfig(
     steps=24, batch=2, learning_rate=3e-3, warmup=4, bfloat16=False, validate_every=12, save_every=8, seed=5
 )
-RECIPE = AutoencoderRecipe(points=64, queries=32, unquantized_steps=6, restart_every=3)
+RECIPE = AutoencoderRecipe(queries=32, unquantized_steps=6, restart_every=3)
 
 
 @pytest.fixture(scope="module")
