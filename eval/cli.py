@@ -12,6 +12,7 @@ COMMANDS = {
     "score": ("eval.score", "measure generated shapes, or a generator, against reference shapes"),
     "halves": ("eval.halves", "measure one half of a set against the other: what noise alone gives"),
     "completion": ("eval.completion_command", "measure completions of partial shapes"),
+    "guided": ("eval.guided_command", "measure samples guided by classes, texts or pictures of shapes"),
     "reconstruction": ("eval.reconstruction_command", "measure shapes that came back against the shapes they were"),
     "nearest": ("eval.nearest", "the nearest training shape of each sample"),
     "table": ("eval.report.tables", "tables of results"),

@@ -12,10 +12,9 @@ import numpy as np
 
 from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
-from eval.evaluate import clouds_sha256
 from eval.metrics.completion import completeness, distances_to_truth, uhd
 from eval.normalize import normalize_pairs
-from eval.per_shape import PerShape, by_category, difference, mean_of, pooled_distances
+from eval.per_shape import PerShape, by_category, difference, mean_of
 from eval.protocol import Protocol
 from eval.results import Result
 from eval.task_folder import Drawn, Points, Tally, Task, draw, each
@@ -43,22 +42,16 @@ def evaluate_completion(
         raise UserError("TMD needs two or more completions of each shape, but the folder has one; make more.")
     tally, found = Tally(), PerShape()
     for drawn in draw(tasks, protocol.points, DENSE * protocol.points, protocol.seed, tally):
-        values = measure(drawn, parts[drawn.task.shape.id], protocol)
-        found.add(drawn, values, protocol.points, protocol.normalization)
-    if not any(map(len, found.samples)):
-        raise UserError("no completion has a surface, so that there is nothing to measure; look at the folder.")
-    values = {key: np.array(entries) for key, entries in found.values.items()}
-    values["mmd_cd"] = pooled_distances(found.samples, found.truths, protocol)
+        found.take(drawn, protocol)
+        found.put(measure(drawn, parts[drawn.task.shape.id], protocol))
+    values = found.whole(protocol)
     return Result(
         name=name,
         kind="completion",
         protocol=protocol,
         counts=tally.counts(),
         metrics={key: mean_of(key, entries, protocol) for key, entries in values.items()},
-        data={
-            "generated": clouds_sha256(np.concatenate(found.samples)),
-            "reference": clouds_sha256(np.stack(found.truths)),
-        },
+        data=found.sha256(),
         per_category=by_category(found.categories, values),
         notes=(*tally.notes(), _how(tasks, protocol)),
     )
@@ -69,14 +62,12 @@ def measure(drawn: Drawn, part: Points, protocol: Protocol) -> dict[str, float]:
     if not len(drawn.samples):
         return dict.fromkeys(OWN, float("nan"))
     truth, many = drawn.truth[None], drawn.samples
-    given = _thinned(part, protocol, drawn.task.shape.id)[None]
-    _, framed = normalize_pairs(given, truth, protocol.normalization)
-    given, _ = normalize_pairs(given, truth, protocol.normalization)
+    given, framed = normalize_pairs(_thinned(part, protocol, drawn.task.shape.id)[None], truth, protocol.normalization)
     done, _ = normalize_pairs(many, np.repeat(truth, len(many), axis=0), protocol.normalization)
     few = np.ascontiguousarray(done[:, : protocol.points])[None]
     own = distances_to_truth(few, framed, protocol.chamfer)[0]
     various = difference(few[0], len(drawn.task.samples), protocol.chamfer)
-    kept = float(uhd(done[None], given)[0]), float(completeness(done[None], given, WITHIN)[0])
+    kept = float(uhd(done[None], list(given))[0]), float(completeness(done[None], list(given), WITHIN)[0])
     return dict(zip(OWN, (various, *kept, float(own.min()), float(own.mean())), strict=True))
 
 

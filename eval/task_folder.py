@@ -43,11 +43,13 @@ class Drawn:
     """Clouds of a task, each in the file's own coordinates.
 
     truth : (P, 3) float32
-    samples : (k, D, 3) float32, of the samples that have a surface; k may be 0
+    found : the samples that have a surface, k of them; k may be 0
+    samples : (k, D, 3) float32
     """
 
     task: Task
     truth: Points
+    found: tuple[Job, ...]
     samples: Points
 
 
@@ -148,8 +150,9 @@ def draw(tasks: Sequence[Task], points: int, dense: int, seed: int, tally: Tally
         truth = _cloud(task.shape, points, seed, tally.failed_shapes)
         clouds = [_cloud(job, dense, seed, tally.failed_samples) for job in task.samples]
         if truth is not None:
-            found = [cloud for cloud in clouds if cloud is not None]
-            yield Drawn(task, truth, np.array(found, np.float32).reshape(-1, dense, 3))
+            found = tuple(job for job, cloud in zip(task.samples, clouds, strict=True) if cloud is not None)
+            there = [cloud for cloud in clouds if cloud is not None]
+            yield Drawn(task, truth, found, np.array(there, np.float32).reshape(-1, dense, 3))
 
 
 def again(shape: Job, number: int) -> Job:

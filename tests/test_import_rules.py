@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-EVAL_MAY_USE = ("argus3d.generator", "argus3d.sampling", "argus3d.engine", "argus3d.data", "argus3d.errors")
+# Renderer and encoders: views of samples must be drawn and seen as those of prepared shapes and conditions are.
+EVAL_MAY_USE = (
+    "argus3d.generator", "argus3d.sampling", "argus3d.engine", "argus3d.data", "argus3d.errors", "argus3d.render",
+    "argus3d.encoders",
+)  # fmt: skip
 
 
 def sources(folder: str) -> list[Path]:

@@ -79,11 +79,18 @@ class PointFeatures:
         returns : N names; (N, C) float32, rows sum to 1. Every shape gets a class, also one of none of them
         Raises : ValueError, see `features`
         """
-        weight, bias = self.weights["classes"]
-        logits = np.stack([row @ weight + bias for row in self.features(clouds, name)])
+        logits = self._logits(self.features(clouds, name))
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities = odds / odds.sum(axis=1, keepdims=True)
         return [self.classes[index] for index in probabilities.argmax(axis=1)], probabilities
+
+    def classes_of(self, features: Array) -> list[str]:
+        """The likeliest class of each row of features (N, D), see `classify`."""
+        return [self.classes[index] for index in self._logits(features).argmax(axis=1)]
+
+    def _logits(self, features: Array) -> Array:
+        weight, bias = self.weights["classes"]
+        return np.stack([row @ weight + bias for row in features])
 
     def _cloud(self, points: Array) -> Array:
         """Features (D,) of one cloud (P, 3) in its box."""

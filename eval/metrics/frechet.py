@@ -79,17 +79,19 @@ def _frechet(generated: Features, reference: Features) -> float:
     sets smaller than D are as good as any, and rounding never leads below 0.
     """
     between = generated.mean(axis=0) - reference.mean(axis=0)
-    factor_g, factor_r = _factor(generated), _factor(reference)
-    left, _, right = np.linalg.svd(factor_g @ factor_r.T)
-    apart = factor_g - left @ (right @ factor_r)
+    # With more rows first, the rotation leaves no row of the other out.
+    tall, short = sorted((_factor(generated), _factor(reference)), key=len, reverse=True)
+    left, _, right = np.linalg.svd(tall @ short.T, full_matrices=False)
+    apart = tall - left @ (right @ short)
     return float(between @ between + np.square(apart).sum())
 
 
 def _factor(features: Features) -> Features:
-    """(D, D) matrix F, F^T F the covariance with N - 1; rows of 0 below where there are fewer than D shapes."""
+    """(at most D, D) matrix F, F^T F the covariance with N - 1."""
     centred = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
-    upper = np.linalg.qr(centred, mode="r")
-    return np.concatenate([upper, np.zeros((features.shape[1] - len(upper), features.shape[1]))])
+    if len(centred) <= features.shape[1]:
+        return centred
+    return np.asarray(np.linalg.qr(centred, mode="r"))
 
 
 def _halves(features: Features, rng: np.random.Generator) -> tuple[Features, Features]:
