@@ -1,7 +1,8 @@
 """Training of stage 1."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,13 +14,18 @@ from argus3d.model.autoencoder import ShapeAutoencoder
 from argus3d.train.codebook import CodebookAverage
 from argus3d.train.data import Augmentation, OccupancyBatch, OccupancyData
 from argus3d.train.loop import LoopConfig, run
+from argus3d.train.processes import first, gathered
+from argus3d.train.training import SINGLE, Execution, Stateful, Training, flat
 
 THRESHOLDS = np.round(np.arange(0.2, 0.71, 0.05), 2)
 
 
 @dataclass(frozen=True)
 class AutoencoderRecipe:
-    """What stage 1 trains with besides the loop's own settings."""
+    """What stage 1 trains with besides the loop's own settings.
+
+    near_weight : what a query near the surface counts, where a uniform one counts 1
+    """
 
     queries: int = 2048  # uniform, and as many near the surface
     commitment: float = 0.25
@@ -27,72 +33,106 @@ class AutoencoderRecipe:
     restart_every: int = 20
     restart_until: float = 0.75
     augmentation: Augmentation = field(default_factory=Augmentation)
+    near_weight: float = 1.0
 
 
-class AutoencoderTraining:
+class AutoencoderTraining(Training[OccupancyBatch]):
     """One training run of stage 1 on shapes drawn group by group, each group with its share of the batch.
 
     Mean binary cross-entropy over the queries, the commitment term, and a codebook of moving averages.
     """
 
+    model: ShapeAutoencoder
+
     def __init__(
         self, config: AutoencoderConfig, loop: LoopConfig, recipe: AutoencoderRecipe,
-        groups: list[OccupancyData], shares: list[float], validation: dict[str, OccupancyData], device: str = "cpu",
+        groups: list[OccupancyData], shares: list[float], validation: dict[str, OccupancyData],
+        execution: Execution = SINGLE,
     ) -> None:  # fmt: skip
         torch.manual_seed(loop.seed)
         # Convolutions of so few channels take a seventh less time where the channels of a pixel lie together.
-        self.model = ShapeAutoencoder(config).to(device, memory_format=torch.channels_last)
+        model = ShapeAutoencoder(config).to(execution.device)
+        self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model.quantizer.codebook.weight.requires_grad_(False)
         self.codebook = CodebookAverage(self.model.quantizer)
         self.loop, self.recipe, self.groups, self.shares = loop, recipe, groups, shares
-        self.validation, self.device = validation, device
+        self.validation, self.execution, self.device = validation, execution, execution.device
+        self._taken: list[tuple[Tensor, Tensor]] = []  # latents and tokens of the slices of this step
+        self._generator = torch.Generator()
 
     def run(self, folder: Path) -> float:
         """Train to the end or go on where the last run stopped; returns the seconds spent."""
-        return run(self.model, self.step, self.validate, self.loop, folder, {"codebook": self.codebook})
+        return run(self, self.loop, self.execution, folder)
 
-    def step(self, number: int) -> dict[str, Tensor]:
-        """Losses of step `number`, whose data depend on (seed, number) alone."""
-        batch = self._batch(np.random.default_rng([self.loop.seed, number]))
-        generator = torch.Generator().manual_seed(self.loop.seed * 1_000_003 + number)
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.loop.bfloat16):
-            codes = self.model.codes(batch.points)
-            used, commitment = self._quantize(codes, number, generator)
-            logits = self.model.occupancy(self.model.uncoupler(self.model.quantizer.expand(used)), batch.queries)
-        entropy = F.binary_cross_entropy_with_logits(logits.float(), batch.inside, batch.weight, reduction="sum")
-        occupancy = entropy / batch.weight.sum()
-        loss = occupancy + self.recipe.commitment * commitment
-        return {"loss": loss, "occupancy": occupancy, "commitment": commitment}
+    def settings(self) -> dict[str, Any]:
+        sizes = {"model": asdict(self.model.config), "recipe": asdict(self.recipe)}
+        return flat(sizes) | {"shapes": [len(group) for group in self.groups], "shares": self.shares}
 
-    def _batch(self, rng: np.random.Generator) -> OccupancyBatch:
+    def state(self) -> dict[str, Stateful]:
+        return {"codebook": self.codebook}
+
+    def batch(self, number: int) -> OccupancyBatch:
         # One generator decides which group each row of the batch comes from, then its shape.
+        rng = np.random.default_rng([self.loop.seed, number])
         chosen = rng.choice(len(self.groups), self.loop.batch, p=self.shares)
         rows = []
         for group in chosen:
             data = self.groups[group]
             index = rng.integers(len(data), size=1)
             rows.append(data.batch(index, self.model.config.points, self.recipe.queries, self.recipe.augmentation, rng))
-        return OccupancyBatch(*(torch.cat(column).to(self.device) for column in zip(*rows, strict=True)))
+        batch = OccupancyBatch(*(torch.cat(column) for column in zip(*rows, strict=True)))
+        batch.weight[:, self.recipe.queries :] *= self.recipe.near_weight
+        return batch
 
-    def _quantize(self, codes: Tensor, number: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def losses(self, number: int, batch: OccupancyBatch, rows: slice) -> dict[str, Tensor]:
+        part = OccupancyBatch(*(column[rows].to(self.device) for column in batch))
+        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.loop.bfloat16):
+            codes = self.model.codes(part.points)
+            used, commitment = self._quantize(codes, number)
+            logits = self.model.occupancy(self.model.uncoupler(self.model.quantizer.expand(used)), part.queries)
+        entropy = F.binary_cross_entropy_with_logits(logits.float(), part.inside, part.weight, reduction="sum")
+        # Over the weight of the whole batch, so that the mean of slices is the whole; times 1.0 for one slice.
+        occupancy = entropy / batch.weight.sum().to(self.device) * (len(batch.weight) / len(part.weight))
+        loss = occupancy + self.recipe.commitment * commitment
+        return {"loss": loss, "occupancy": occupancy, "commitment": commitment}
+
+    def _quantize(self, codes: Tensor, number: int) -> tuple[Tensor, Tensor]:
         codes = codes.float()
-        flat = codes.detach().flatten(0, 1)
         if number < self.recipe.unquantized_steps:
             return codes, codes.new_zeros(())
-        if number == self.recipe.unquantized_steps:
-            self.codebook.start(self._start_latents(number), generator)
+        if not self._taken:
+            self._generator.manual_seed(self.loop.seed * 1_000_003 + number)
+        if not self._taken and number == self.recipe.unquantized_steps:
+            self._start_codebook(number)
         tokens = self.model.quantizer.nearest(codes)
         nearest = self.model.quantizer.codebook(tokens).detach()
-        self.codebook.update(flat, tokens.flatten())
-        if number % self.recipe.restart_every == 0 and number < self.recipe.restart_until * self.loop.steps:
-            self.codebook.restart(flat, generator)
+        self._taken.append((codes.detach().flatten(0, 1), tokens.flatten()))
         return codes + (nearest - codes).detach(), F.mse_loss(codes, nearest)
+
+    def _start_codebook(self, number: int) -> None:
+        if first():
+            self.codebook.start(self._start_latents(number), self._generator)
+        self.codebook.copy_from_first()
 
     @torch.no_grad()
     def _start_latents(self, number: int) -> Tensor:
         """Latents (N, D) of the last 32 batches, encoded again so that a resumed run starts from the same."""
-        batches = [self._batch(np.random.default_rng([self.loop.seed, n])) for n in range(max(0, number - 32), number)]
-        return torch.cat([self.model.codes(batch.points).float().flatten(0, 1) for batch in batches])
+        clouds = [self.batch(n).points.to(self.device) for n in range(max(0, number - 32), number)]
+        return torch.cat([self.model.codes(points).float().flatten(0, 1) for points in clouds])
+
+    def finish(self, number: int) -> None:
+        if not self._taken:
+            return
+        latents, tokens = (gathered(torch.cat(column)) for column in zip(*self._taken, strict=True))
+        self._taken = []
+        if first():  # and the others copy: sums on a GPU round in another order each time
+            self.codebook.update(latents, tokens)
+            if number % self.recipe.restart_every == 0 and number < self.recipe.restart_until * self.loop.steps:
+                self.codebook.restart(latents, self._generator)
+        self.codebook.copy_from_first()
+
+    def report(self) -> dict[str, float]:
+        return {"perplexity": round(self.codebook.perplexity(), 1), "restarts": self.codebook.restarts}
 
     def validate(self) -> dict[str, float]:
         """Mean IoU on uniform points of each validation set at the threshold that is best for all, and codebook use."""

@@ -1,25 +1,47 @@
-"""The training loop of both stages: AdamW, warm-up and cosine, clipping, exact resume, a JSONL log."""
+"""The training loop of both stages: AdamW, warm-up and a schedule, clipping, averages, exact resume, a JSONL log."""
 
-import json
 import math
-import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from contextlib import closing, nullcontext
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
+from torch.distributed.tensor import DTensor
 
-from argus3d.data.files import beside
 from argus3d.errors import UserError
+from argus3d.train.ahead import ahead
+from argus3d.train.average import WeightAverage
+from argus3d.train.processes import first, rank, said_by_first, world
+from argus3d.train.spread import Spread, like, like_parameters, recompute_blocks, whole
+from argus3d.train.state import (
+    Course,
+    clear_scratch,
+    drop_log_after,
+    read_state,
+    write_best,
+    write_log,
+    write_state,
+)
+from argus3d.train.training import Execution, Stateful, Training
+from argus3d.train.watch import Watch
+
+Batch = TypeVar("Batch")
+SCHEDULES = ("cosine", "constant")
 
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """Everything the loop decides; equal settings and seed give equal weights on one machine."""
+    """Everything the loop decides; equal settings and seed give equal weights on one machine.
+
+    batch : rows of a step, over all processes and slices
+    ema : decay of the average of the weights that is validated and kept, 0 for none
+    keep_best : metric of the validation whose best weights are kept; lower is better if its name ends with "loss"
+    patience : validations without a better `keep_best` after which the run ends, 0 for as many as there are
+    """
 
     steps: int
     batch: int
@@ -31,69 +53,189 @@ class LoopConfig:
     bfloat16: bool = True
     validate_every: int = 500
     save_every: int = 500
+    schedule: str = "cosine"
+    ema: float = 0.0
+    keep_best: str | None = None
+    patience: int = 0
+
+    def __post_init__(self) -> None:
+        if self.schedule not in SCHEDULES:
+            raise UserError(f"schedule {self.schedule!r} is not known; it is {' or '.join(SCHEDULES)}.")
+        if not 0 <= self.ema < 1:
+            raise UserError(f"ema is {self.ema}; a decay is at least 0 and less than 1.")
+        if self.patience and self.keep_best is None:
+            raise UserError("patience needs a metric to wait for; name it with --keep-best.")
 
     def rate(self, step: int) -> float:
-        """Learning rate at `step`: linear warm-up, then cosine to 2 % of the peak."""
+        """Learning rate at `step`: linear warm-up, then constant, or cosine to 2 % of the peak."""
         if step < self.warmup:
             return self.learning_rate * (step + 1) / self.warmup
+        if self.schedule == "constant":
+            return self.learning_rate
         done = (step - self.warmup) / max(1, self.steps - self.warmup)
         return self.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
-
-class Stateful(Protocol):
-    """What is saved beside the weights so that a resumed run goes on exactly."""
-
-    def state_dict(self) -> dict[str, Any]: ...
-
-    def load_state_dict(self, state: dict[str, Any]) -> Any: ...
-
-
-Step = Callable[[int], dict[str, Tensor]]
-Validate = Callable[[], dict[str, float]]
+    def better(self, value: float, best: float | None) -> bool:
+        """Whether a value of `keep_best` is better than the best so far."""
+        if math.isnan(value) or self.keep_best is None:
+            return False
+        lower = self.keep_best.endswith("loss")
+        return best is None or (value < best if lower else value > best)
 
 
-def run(
-    model: nn.Module, step: Step, validate: Validate, config: LoopConfig, folder: Path, extra: Mapping[str, Stateful]
-) -> float:
-    """Train `model` for `config.steps` steps and return the seconds that all its sessions took.
+def run(training: Training[Batch], config: LoopConfig, execution: Execution, folder: Path) -> float:
+    """Train to the last step, or until `config.patience` ends, and return the seconds that all sessions took.
 
-    step : number of the step -> losses by name; "loss" is what is minimised
-    validate : metrics by name, asked every `validate_every` steps and at the end
+    `folder/last.pt` holds the state and is resumed from when it is there; `folder/log.jsonl` the course, a line at
+    every validation; `folder/best.pt` the weights of the best validation where `config.keep_best` names a metric.
 
-    `folder/last.pt` holds the state and is resumed from when it is there; `folder/log.jsonl` the course.
-
-    Raises: UserError when the folder belongs to other settings, or the loss stops being a number.
+    Raises: UserError when the folder belongs to other settings, or a loss or gradient stops being a number.
     """
-    optimizer = torch.optim.AdamW(
-        _groups(model, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.99), fused=True
-    )
-    parts: dict[str, Stateful] = {"model": model, "optimizer": optimizer, **extra}
-    first, spent, running = _resume(folder, parts, config)
-    began = time.monotonic()
-    model.train()
-    steps = range(first, config.steps)
-    progress = tqdm(steps, desc=folder.name, unit="step", initial=first, total=config.steps, disable=None)
-    for number in progress:
-        for group in optimizer.param_groups:
-            group["lr"] = config.rate(number)
-        losses = step(number)
-        value = losses["loss"].item()
-        if not math.isfinite(value):
-            raise UserError(f"the loss at step {number} is {value}; the last good state is {folder / 'last.pt'}.")
-        optimizer.zero_grad(set_to_none=True)
-        losses["loss"].backward()
-        nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-        optimizer.step()
-        running = 0.98 * running + 0.02 * value if number else value
-        progress.set_postfix(loss=f"{running:.4f}", refresh=False)
-        done = number + 1
-        if done % config.validate_every == 0 or done == config.steps:
-            entry = {name: round(part.item(), 6) for name, part in losses.items()} | {"running_loss": round(running, 6)}
-            _log(folder, {"step": done, "seconds": round(spent + time.monotonic() - began, 1), **entry, **validate()})
-        if done % config.save_every == 0 or done == config.steps:
-            seconds = spent + time.monotonic() - began
-            _save(folder, parts, {"done": done, "seconds": seconds, "running": running, "config": asdict(config)})
-    return spent + time.monotonic() - began
+    return _Run(training, config, execution, folder).train()
+
+
+class _Run:
+    def __init__(self, training: Training[Any], config: LoopConfig, execution: Execution, folder: Path) -> None:
+        self.training, self.config, self.folder = training, config, folder
+        self.slices = slices(config.batch, execution.accumulate)
+        if execution.recompute:
+            recompute_blocks(training.model)
+        self.spread = Spread(training, execution.parallel, config.bfloat16)
+        self.optimizer = torch.optim.AdamW(
+            _groups(training.model, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.99), fused=True
+        )
+        self.average = WeightAverage(training.model, config.ema) if config.ema else None
+        self.parts: dict[str, Stateful] = {"model": training.model, "optimizer": self.optimizer, **training.state()}
+        if self.average is not None:
+            self.parts["ema"] = self.average
+        self.settings = {"config": asdict(config), "training": training.settings()}
+        self.course = self._resume()
+
+    def train(self) -> float:
+        began, before, config, course = time.monotonic(), self.course.seconds, self.config, self.course
+        self.training.model.train()
+        with closing(Watch(self.folder, course, config.steps)) as watch:
+            if self._waited_enough():
+                return course.seconds
+            for number, batch in ahead(self.training.batch, course.done, config.steps):
+                self._step(number, batch, watch)
+                course.done, last = number + 1, number + 1 == config.steps
+                course.seconds = before + time.monotonic() - began
+                if course.done % config.validate_every == 0 or last:
+                    self._validate(watch)
+                    course.seconds = before + time.monotonic() - began
+                ends = last or self._waited_enough()
+                if course.done % config.save_every == 0 or ends:
+                    watch.look()
+                    self._save()
+                if ends:
+                    break
+        return course.seconds
+
+    def _waited_enough(self) -> bool:
+        return 0 < self.config.patience <= self.course.stale
+
+    def _step(self, number: int, batch: Any, watch: Watch) -> None:
+        rate = self.config.rate(number)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        sums: dict[str, Tensor] = {}
+        for rows in self.slices:
+            torch.manual_seed(_seed(self.config.seed, number, rows.start))  # for dropout, where a model has it
+            with nullcontext() if rows is self.slices[-1] else self.spread.alone():
+                losses = self.spread.losses(number, batch, rows)
+                (losses["loss"] / len(self.slices)).backward()
+            for name, value in losses.items():
+                part = value.detach() / len(self.slices)
+                sums[name] = sums[name] + part if name in sums else part
+        self.training.finish(number)
+        norm = nn.utils.clip_grad_norm_(self.training.model.parameters(), self.config.clip)
+        self.optimizer.step()
+        if self.average is not None:
+            self.average.update(number)
+        watch.add(number, sums, norm.full_tensor() if isinstance(norm, DTensor) else norm, rate)
+
+    def _validate(self, watch: Watch) -> None:
+        entry = {"step": self.course.done, "seconds": round(self.course.seconds, 1), **watch.values()}
+        speed = {"learning_rate": self.config.rate(self.course.done - 1), "steps_per_second": round(watch.speed(), 3)}
+        if self.average is not None:
+            self.average.swap()
+        found = said_by_first(self.training.validate())
+        self._keep_best(found)
+        if self.average is not None:
+            self.average.swap()
+        if first():
+            write_log(self.folder, entry | speed | self.training.report() | found)
+        watch.mark()
+
+    def _keep_best(self, found: Mapping[str, float]) -> None:
+        """Keep the weights, which are the averaged ones if there are such, of the best validation."""
+        metric = self.config.keep_best
+        if metric is None:
+            return
+        if metric not in found:
+            raise UserError(f"--keep-best {metric} is not among what is validated: {', '.join(found)}.")
+        if not self.config.better(found[metric], self.course.best):
+            self.course.stale += 1
+            return
+        self.course.best, self.course.stale = found[metric], 0
+        weights = whole(self.training.model.state_dict())
+        if first():
+            write_best(self.folder / "best.pt", self.course, weights)
+
+    def _save(self) -> None:
+        state = {name: whole(part.state_dict()) for name, part in self.parts.items()}
+        if first():
+            write_state(self.folder / "last.pt", self.course, self.settings, state)
+
+    def _resume(self) -> Course:
+        if first():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            clear_scratch(self.folder)
+        found = read_state(self.folder / "last.pt", self.settings, _defaults(), shared=world() > 1)
+        course = found[0] if found else Course()
+        if said_by_first(course.done) != course.done:
+            raise UserError(f"{self.folder} is not the same folder on all machines; name one that they share.")
+        if found is None:
+            return course
+        self._load(found[1])
+        if first():
+            drop_log_after(self.folder, course.done)
+        return course
+
+    def _load(self, saved: dict[str, Any]) -> None:
+        model = self.training.model
+        now = model.state_dict()
+        if saved["model"].keys() != now.keys() or any(saved["model"][name].shape != now[name].shape for name in now):
+            raise UserError(f"{self.folder / 'last.pt'} holds a model of other sizes; name another folder.")
+        saved["model"] = {name: like(value, now[name]) for name, value in saved["model"].items()}
+        saved["optimizer"] = like_parameters(saved["optimizer"], self.optimizer)
+        for name, part in self.parts.items():
+            part.load_state_dict(saved[name])
+
+
+def _defaults() -> dict[str, Any]:
+    return {field.name: field.default for field in fields(LoopConfig) if field.default is not MISSING}
+
+
+def slices(batch: int, accumulate: int) -> list[slice]:
+    """The rows of a batch that this process computes, in pieces of equal length.
+
+    Raises: UserError when there are no such pieces.
+    """
+    length, rest = divmod(batch, world() * accumulate)
+    if rest or not length:
+        raise UserError(
+            f"a batch of {batch} cannot be cut into {world()} (processes) x {accumulate} (--accumulate) equal pieces; "
+            "choose a --batch-size that can."
+        )
+    start = rank() * accumulate * length
+    return [slice(start + piece * length, start + (piece + 1) * length) for piece in range(accumulate)]
+
+
+def _seed(seed: int, number: int, row: int) -> int:
+    return ((seed * 1_000_003 + number) * 65_537 + row) % 2**63
 
 
 def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -103,41 +245,3 @@ def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
     ]
-
-
-def _save(folder: Path, parts: Mapping[str, Stateful], facts: Mapping[str, Any]) -> None:
-    state = {name: part.state_dict() for name, part in parts.items()}
-    with beside(folder / "last.pt") as scratch:
-        torch.save({**facts, "state": state}, scratch)
-
-
-def _resume(folder: Path, parts: Mapping[str, Stateful], config: LoopConfig) -> tuple[int, float, float]:
-    """Steps done, seconds spent and the running loss of the last save."""
-    path = folder / "last.pt"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        return 0, 0.0, 0.0
-    saved = torch.load(path, weights_only=True, map_location="cpu")
-    if saved["config"] != asdict(config):
-        raise UserError(f"{path} was trained with other settings; remove it or name another folder.")
-    for name, part in parts.items():
-        part.load_state_dict(saved["state"][name])
-    _drop_log_after(folder, saved["done"])
-    return int(saved["done"]), float(saved["seconds"]), float(saved["running"])
-
-
-def _drop_log_after(folder: Path, done: int) -> None:
-    """Lines that an interrupted run logged after its last save will be written again."""
-    path = folder / "log.jsonl"
-    if not path.exists():
-        return
-    lines = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= done]
-    with beside(path) as scratch:
-        scratch.write_text("".join(f"{line}\n" for line in lines))
-
-
-def _log(folder: Path, entry: dict[str, Any]) -> None:
-    with (folder / "log.jsonl").open("a") as stream:
-        stream.write(json.dumps(entry) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())

@@ -84,7 +84,7 @@ class Training(ABC, Generic[Batch]):
         """What is saved beside the model and its optimiser."""
         return {}
 
-    def finish(self, number: int) -> None:  # noqa: B027 (most stages have nothing to do)
+    def finish(self, number: int) -> None:
         """Called when all losses of step `number` are computed."""
 
     def report(self) -> dict[str, float]:

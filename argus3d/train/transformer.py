@@ -1,8 +1,9 @@
 """Training of stage 2 on the tokens of stage 1."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from argus3d.model.autoencoder import ShapeAutoencoder
 from argus3d.model.transformer import ShapeTransformer
 from argus3d.train.data import Augmentation, OccupancyData
 from argus3d.train.loop import LoopConfig, run
+from argus3d.train.training import SINGLE, Execution, Training, flat
 
 
 @dataclass(frozen=True)
@@ -66,30 +68,39 @@ def encode_shapes(
     return np.stack(rows)
 
 
-class TransformerTraining:
+class TransformerTraining(Training[TokenData]):
     """One training run of stage 2: cross-entropy of the next token given the class and all tokens before."""
 
+    model: ShapeTransformer
+
     def __init__(
-        self, config: TransformerConfig, loop: LoopConfig, train: TokenData, validation: TokenData, device: str = "cpu"
-    ) -> None:
+        self, config: TransformerConfig, loop: LoopConfig, train: TokenData, validation: TokenData,
+        execution: Execution = SINGLE,
+    ) -> None:  # fmt: skip
         torch.manual_seed(loop.seed)
-        self.model = ShapeTransformer(config).to(device)
-        self.loop, self.train, self.validation, self.device = loop, train, validation, device
+        self.model = ShapeTransformer(config).to(execution.device)
+        self.loop, self.train, self.validation = loop, train, validation
+        self.execution, self.device = execution, execution.device
         self._cumulative = np.cumsum(train.weights)
 
     def run(self, folder: Path) -> float:
         """Train to the end or go on where the last run stopped; returns the seconds spent."""
-        return run(self.model, self.step, self.validate, self.loop, folder, {})
+        return run(self, self.loop, self.execution, folder)
 
-    def step(self, number: int) -> dict[str, Tensor]:
-        """Loss of step `number`, whose data depend on (seed, number) alone."""
+    def settings(self) -> dict[str, Any]:
+        return flat({"model": asdict(self.model.config)}) | {"rows": len(self.train.tokens)}
+
+    def batch(self, number: int) -> TokenData:
         rng = np.random.default_rng([self.loop.seed, number])
         rows = np.searchsorted(self._cumulative, rng.random(self.loop.batch) * self._cumulative[-1], side="right")
-        return {"loss": self._loss(self.train.tokens[rows], self.train.classes[rows])}
+        return TokenData(*(column[rows] for column in (self.train.tokens, self.train.classes, self.train.weights)))
+
+    def losses(self, number: int, batch: TokenData, rows: slice) -> dict[str, Tensor]:
+        return {"loss": self._loss(batch.tokens[rows], batch.classes[rows])}
 
     def _loss(self, tokens: NDArray[np.int16], classes: NDArray[np.int64]) -> Tensor:
         target = torch.from_numpy(tokens.astype(np.int64)).to(self.device)
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.loop.bfloat16):
+        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.loop.bfloat16):
             logits = self.model(target, torch.from_numpy(classes).to(self.device))
         return F.cross_entropy(logits.float().flatten(0, 1), target.flatten())
 

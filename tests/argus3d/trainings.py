@@ -1,0 +1,94 @@
+"""Trainings of both stages that take a second or two."""
+
+import functools
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from argus3d.data.prepare import prepare
+from argus3d.data.prepared import PreparedData
+from argus3d.engine import local
+from argus3d.train.autoencoder import AutoencoderRecipe, AutoencoderTraining
+from argus3d.train.data import OccupancyData
+from argus3d.train.loop import LoopConfig
+from argus3d.train.training import SINGLE, Execution, Training
+from argus3d.train.transformer import TokenData, TransformerTraining
+from tests.argus3d.balls import SMALL, BallCatalogue
+from tests.argus3d.sizes import AUTOENCODER, TRANSFORMER
+
+LOOP = LoopConfig(
+    steps=24, batch=2, learning_rate=3e-3, warmup=4, bfloat16=False, validate_every=12, save_every=8, seed=5
+)
+RECIPE = AutoencoderRecipe(queries=32, unquantized_steps=6, restart_every=3)
+
+
+@functools.cache
+def balls() -> OccupancyData:
+    """Six prepared balls."""
+    with tempfile.TemporaryDirectory() as folder:
+        prepare(BallCatalogue(), Path(folder), SMALL, engine=local(1))
+        return OccupancyData(list(PreparedData(Path(folder), ["balls"]).shapes.values()))
+
+
+def autoencoder_training(
+    loop: LoopConfig = LOOP, execution: Execution = SINGLE, recipe: AutoencoderRecipe = RECIPE
+) -> AutoencoderTraining:
+    """Stage 1 on balls, drawn from two groups."""
+    data = balls()
+    return AutoencoderTraining(AUTOENCODER, loop, recipe, [data, data], [0.5, 0.5], {"balls": data}, execution)
+
+
+def transformer_training(
+    loop: LoopConfig = LOOP, execution: Execution = SINGLE, dropout: float = 0.0
+) -> TransformerTraining:
+    """Stage 2 on four rows of random tokens."""
+    tokens = np.random.default_rng(0).integers(16, size=(4, 64)).astype(np.int16)
+    rows = TokenData(tokens, np.array([0, 1, 2, 0]), np.array([1.0, 1.0, 1.0, 3.0]))
+    return TransformerTraining(replace(TRANSFORMER, dropout=dropout), loop, rows, rows, execution)
+
+
+def log(folder: Path) -> list[dict[str, Any]]:
+    """The lines of a training log without what a clock says."""
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [{key: line[key] for key in line if key not in ("seconds", "steps_per_second")} for line in lines]
+
+
+def same_weights(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    """Whether two state dicts agree in every bit."""
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+class Interrupted(Exception):
+    """Stands for a kill."""
+
+
+def interrupt(training: Training[Any], step: int) -> None:
+    """Make the training stop as a kill would, at `step`."""
+    inner = training.losses
+
+    def stopping(number: int, batch: Any, rows: slice) -> dict[str, torch.Tensor]:
+        if number == step:
+            raise Interrupted
+        return inner(number, batch, rows)
+
+    training.losses = stopping  # type: ignore[method-assign]
+
+
+def spoil(training: Training[Any], step: int, name: str = "loss") -> None:
+    """Make the loss of `step` no number, or only its gradient."""
+    inner = training.losses
+
+    def spoiled(number: int, batch: Any, rows: slice) -> dict[str, torch.Tensor]:
+        losses = inner(number, batch, rows)
+        if number == step and name == "loss":
+            losses["loss"] = losses["loss"] * torch.nan
+        if number == step and name == "gradient":
+            losses["loss"].register_hook(lambda gradient: gradient * torch.inf)
+        return losses
+
+    training.losses = spoiled  # type: ignore[method-assign]
