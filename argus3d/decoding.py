@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from argus3d.model.conditions import Conditions
 from argus3d.model.transformer import Block, ShapeTransformer
 
 # Matrix products of other shapes round otherwise, and one token in some millions would come out different. Products are
@@ -28,6 +29,11 @@ Choose = Callable[[Tensor, Tensor], Tensor]  # logits (B, V) float32, uniform nu
 def tile_of(device: torch.device) -> int:
     """Most rows that are decoded together on a device."""
     return TILES.get(device.type, TILES["cpu"])
+
+
+def samples_of(device: torch.device, guided: bool) -> int:
+    """Most shapes that are decoded together on a device; a guided one takes two rows."""
+    return tile_of(device) // (2 if guided else 1)
 
 
 class _Linear(NamedTuple):
@@ -79,24 +85,32 @@ class _Layer(NamedTuple):
 
 
 class StepDecoder:
-    """Writes token grids of `rows` samples; all state stands in tensors that never move.
+    """Writes token grids of `samples` shapes; all state stands in tensors that never move.
 
-    rows : samples at a time, at most `tile_of` the device
+    samples : shapes at a time; each takes a row, or two where it is guided, of at most `tile_of` the device
     choose : picks the tokens of a step; must not synchronise with the host
+    prefix : vectors before the start vector
+    guidance : None for conditional logits alone; else rows come in pairs, and logits are those without conditions plus
+        this many times what conditions add. Source: Ho and Salimans 2022, eq. 6 with w = guidance - 1
     """
 
-    def __init__(self, transformer: ShapeTransformer, rows: int, choose: Choose) -> None:
+    def __init__(
+        self, transformer: ShapeTransformer, samples: int, choose: Choose, prefix: int = 1,
+        guidance: float | None = None,
+    ) -> None:  # fmt: skip
         config, like = transformer.config, transformer.emb.weight
-        self.transformer, self.rows, self.choose = transformer, rows, choose
+        self.transformer, self.samples, self.choose = transformer, samples, choose
+        self.prefix, self.guidance = prefix, guidance
+        self.rows = rows = samples if guidance is None else 2 * samples
         self.device, self.width = like.device, config.width
         self.heads = (config.heads, config.width // config.heads)
-        length = bucket_of(config.tokens + 1)  # the class, the start vector and all tokens but the last
+        length = bucket_of(prefix + config.tokens)  # conditions, the start vector and all tokens but the last
         self.cache = like.new_zeros((config.layers, 2, rows, self.heads[0], length, self.heads[1]))
         self.input = like.new_zeros((tile_of(self.device), config.width))
         self.position = torch.zeros(1, dtype=torch.int64, device=self.device)
         self.places = torch.arange(length, device=self.device)
-        self.uniform = torch.zeros((rows, config.tokens), dtype=torch.float64, device=self.device)
-        self.known = torch.full((rows, config.tokens), -1, device=self.device)
+        self.uniform = torch.zeros((samples, config.tokens), dtype=torch.float64, device=self.device)
+        self.known = torch.full((samples, config.tokens), -1, device=self.device)
         self.tokens = torch.empty_like(self.known)
         # Logits in float32 whatever the weights: among 8,192 logits in bfloat16 hundreds are equal.
         self.output = _Linear(transformer.bias_value.detach().float(), like.detach().float().T)
@@ -108,32 +122,35 @@ class StepDecoder:
         self.graphs: dict[int, torch.cuda.CUDAGraph] = {}
 
     def run(
-        self, condition: Tensor, uniform: Tensor, known: Tensor, steps: int, progress: Callable[[int], None] | None
-    ) -> Tensor:
-        """The first `steps` tokens of each row.
+        self, condition: Tensor | Conditions, uniform: Tensor, known: Tensor, steps: int,
+        progress: Callable[[int], None] | None,
+    ) -> Tensor:  # fmt: skip
+        """The first `steps` tokens of each sample.
 
-        condition : (rows,) int64; uniform : (rows, T) float64; known : (rows, T) int64, -1 where a token is sampled
+        condition : class indices (samples,) int64 or more, see `Conditions`
+        uniform : (samples, T) float64; known : (samples, T) int64, -1 where a token is sampled
         progress : told the steps done since it was last told
 
-        Returns (rows, steps) int64.
+        Returns (samples, steps) int64.
         """
         with torch.inference_mode():
-            self._run(condition, uniform, known, steps, progress)
+            self._run(Conditions.of(condition), uniform, known, steps, progress)
         return self.tokens[:, :steps].clone()
 
     def _run(
-        self, condition: Tensor, uniform: Tensor, known: Tensor, steps: int, progress: Callable[[int], None] | None
-    ) -> None:
+        self, conditions: Conditions, uniform: Tensor, known: Tensor, steps: int,
+        progress: Callable[[int], None] | None,
+    ) -> None:  # fmt: skip
         if self.device.type == "cuda" and not self.graphs:
             self.capture()
         self.uniform.copy_(uniform)
         self.known.copy_(known)
-        self._begin(condition)
+        self._begin(conditions)
         waiting: list[tuple[torch.cuda.Event | None, int]] = []
         for first in range(0, steps, BUCKET):
             last = min(first + BUCKET, steps)
             for step in range(first, last):
-                self.advance(step + 2)
+                self.advance(self.prefix + step + 1)
             if progress is not None:
                 # On a GPU one bucket stays queued behind the one that is waited for, so that it never idles.
                 waiting.append((self._event(), last - first))
@@ -143,15 +160,21 @@ class StepDecoder:
             if progress is not None:
                 _tell(progress, event, done)
 
-    def _begin(self, condition: Tensor) -> None:
-        """Read the condition, which has no position, and stand before the start vector, which has the first."""
+    def _begin(self, conditions: Conditions) -> None:
+        """Read the conditions, which have no positions, and stand before the start vector, which has the first."""
         model = self.transformer
+        asked = conditions if self.guidance is None else conditions.joined(conditions.dropped())
+        # Row by row: a product over all rows would round by how many there are.
+        rows = torch.arange(self.rows, device=self.device).split(1)
+        vectors = torch.cat([model.prefix(asked.rows(row)) for row in rows])  # (rows, P, D)
         self.position.zero_()
         self.input.zero_()
-        self.input[: self.rows] = model.class_embedding(condition)
-        self._blocks(1, None)
+        with sdpa_kernel(_KERNELS) if self.device.type == "cuda" else nullcontext():
+            for place in range(self.prefix):
+                self.input[: self.rows] = vectors[:, place]
+                self._blocks(place + 1, None)
+                self.position += 1
         self.input[: self.rows] = model.value_start + model.pos_emb.weight[0]
-        self.position.fill_(1)
 
     def advance(self, length: int) -> None:
         """One token; afterwards `length` positions are in the cache."""
@@ -173,15 +196,23 @@ class StepDecoder:
         """Read the input at `position` over `length` positions of the cache, choose a token, write the next input."""
         model, (before, dense, after) = self.transformer, self.head
         hidden = after(F.gelu(dense(before(self._blocks(length, mask)))))
-        logits = self.output(hidden.float())[: self.rows]
-        step = self.position - 1
+        logits = self._guided(self.output(hidden.float())[: self.rows])
+        step = self.position - self.prefix
         known = self.known.index_select(1, step)[:, 0]
         chosen = self.choose(logits, self.uniform.index_select(1, step)[:, 0])
         token = known.where(known >= 0, chosen)
         self.tokens.index_copy_(1, step, token[:, None])
-        place = model.pos_emb.weight.index_select(0, self.position)
-        torch.add(model.emb.weight.index_select(0, token), place, out=self.input[: self.rows])
+        place = model.pos_emb.weight.index_select(0, step + 1)
+        written = model.emb.weight.index_select(0, token).repeat(self.rows // self.samples, 1)
+        torch.add(written, place, out=self.input[: self.rows])
         self.position += 1
+
+    def _guided(self, logits: Tensor) -> Tensor:
+        """Logits (samples, V) of those of all rows (rows, V), the rows without conditions behind those with them."""
+        if self.guidance is None:
+            return logits
+        asked, free = logits.chunk(2)
+        return free + self.guidance * (asked - free)
 
     def _blocks(self, length: int, mask: Tensor | None) -> Tensor:
         """The blocks on the input: (tile, D). Attention takes each row alone and leaves out those beyond `rows`."""
@@ -207,15 +238,15 @@ class StepDecoder:
     def capture(self) -> None:
         """Record a step for each bucket of lengths: the host then makes one call a step, not some five hundred."""
         pool = torch.cuda.graph_pool_handle()
-        for length in range(BUCKET, self.cache.shape[4] + 1, BUCKET):
+        for length in range(bucket_of(self.prefix + 1), self.cache.shape[4] + 1, BUCKET):
             side = torch.cuda.Stream()
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):  # libraries set themselves up outside of what is recorded
-                self.position.fill_(1)
+                self.position.fill_(self.prefix)
                 self.masked_step(length)
             torch.cuda.current_stream().wait_stream(side)
             graph = torch.cuda.CUDAGraph()
-            self.position.fill_(1)
+            self.position.fill_(self.prefix)
             with torch.cuda.graph(graph, pool=pool):
                 self.masked_step(length)
             self.graphs[length] = graph

@@ -4,6 +4,9 @@ import difflib
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from operator import attrgetter
 from typing import Protocol, Self
 
 import numpy as np
@@ -16,15 +19,20 @@ from argus3d.checkpoint.shards import DTYPES
 from argus3d.checkpoint.store import About
 from argus3d.errors import UserError
 from argus3d.meshing import check_resolution, logit, meshes_of_tokens
+from argus3d.model.conditions import Conditions, prefix_length
+from argus3d.prompts import Prompts, Request
 from argus3d.sampler import Draw, Progress, Sampler
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One shape: tokens (T,) int64, vertices (V, 3) float32 and faces (F, 3) int32, empty where nothing came."""
+    """One shape: tokens (T,) int64, vertices (V, 3) float32 and faces (F, 3) int32, empty where nothing came.
+
+    category : the class that was asked for, None where none was
+    """
 
     id: str
-    category: str
+    category: str | None
     seed: int
     tokens: NDArray[np.int64]
     vertices: NDArray[np.float32]
@@ -47,14 +55,6 @@ class Generator(Protocol):
     def sample(self, category: str, count: int, seed: int = 0) -> list[Sample]:
         """`count` shapes of a class; the same for the same seed."""
         ...
-
-
-@dataclass(frozen=True)
-class Request:
-    """One shape to make: its id decides, with the seed of the run, its random stream."""
-
-    id: str
-    category: str
 
 
 def requests(category: str, count: int) -> list[Request]:
@@ -117,22 +117,32 @@ class ArgusGenerator:
         Raises: UserError for a class that the checkpoint does not know, or a batch that does not fit in memory.
         """
         config = config or SamplingConfig()
-        classes = self.check(config, [request.category for request in wanted])
-        weight = self.argus.transformer.value_start
-        rows = memory.batch_size(self.argus.config.transformer, weight.dtype, weight.device, batch_size)
+        self.check(config, wanted)
+        # A kind of condition takes its place in every row of a batch: requests of other kinds make another batch.
+        for _, alike in groupby(wanted, attrgetter("kinds")):
+            yield from self._generate(list(alike), seed, config, batch_size, progress)
+
+    def _generate(
+        self, wanted: Sequence[Request], seed: int, config: SamplingConfig, batch_size: int | None,
+        progress: Progress | None,
+    ) -> Iterator[Sample]:  # fmt: skip
+        """Requests of the same kinds of conditions."""
+        sizes, weight = self.argus.config.transformer, self.argus.transformer.value_start
+        prefix, guided = prefix_length(sizes, wanted[0].kinds), config.guidance != 1
+        rows = memory.batch_size(sizes, weight.dtype, weight.device, batch_size, prefix, guided)
         for start in range(0, len(wanted), rows):
             batch = wanted[start : start + rows]
+            conditions = self.prompts.conditions(batch, [self.class_index(request.category) for request in batch])
             seeds = [stream_seed(seed, request.id) for request in batch]
-            tokens = self.tokens(classes[start : start + rows], seeds, config, progress)
-            yield from self.shapes(batch, tokens, seed, config)
+            yield from self.shapes(batch, self.tokens(conditions, seeds, config, progress), seed, config)
 
     def tokens(
-        self, classes: Sequence[int], seeds: Sequence[int], config: SamplingConfig, progress: Progress | None = None
+        self, conditions: Conditions, seeds: Sequence[int], config: SamplingConfig, progress: Progress | None = None
     ) -> Tensor:
-        """Token grids (B, T) of classes and stream seeds."""
+        """Token grids (B, T) of conditions and stream seeds."""
         if self._sampler is None or self._sampler.draw != config:
             self._sampler = Sampler(self.argus.transformer, config)
-        return self._sampler.tokens(torch.tensor(classes), seeds, progress=progress)
+        return self._sampler.tokens(conditions, seeds, progress=progress)
 
     def shapes(self, wanted: Sequence[Request], tokens: Tensor, seed: int, config: SamplingConfig) -> Iterator[Sample]:
         """Meshes of token grids (B, T), in order."""
@@ -140,14 +150,13 @@ class ArgusGenerator:
         for request, row, mesh in zip(wanted, tokens.cpu().numpy(), meshes, strict=True):
             yield Sample(request.id, request.category, seed, row, mesh.vertices, mesh.faces)
 
-    def check(self, config: SamplingConfig, categories: Sequence[str]) -> list[int]:
-        """The indices of class names, once all settings were found to be possible.
-
-        Raises: UserError for what is not, before anything costly begins.
-        """
-        config.check(self.argus.config.transformer.vocabulary)
+    def check(self, config: SamplingConfig, wanted: Sequence[Request]) -> None:
+        """Raises: UserError for settings or requests that are not possible, before anything costly begins."""
+        config.check(self.argus.config.transformer)
         self.surface(config)
-        return [self.class_index(category) for category in categories]
+        self.prompts.check(wanted)
+        for request in wanted:
+            self.class_index(request.category)
 
     def surface(self, config: SamplingConfig) -> tuple[int, float]:
         """Resolution and threshold of meshes. Raises: UserError for one that is not possible."""
@@ -157,12 +166,19 @@ class ArgusGenerator:
         logit(threshold)
         return resolution, threshold
 
-    def class_index(self, category: str) -> int:
+    def class_index(self, category: str | None) -> int | None:
         """Index of a class name. Raises: UserError with near names for one that the checkpoint does not know."""
+        if category is None:
+            return None
         if category not in self.categories:
             near = difflib.get_close_matches(category, self.categories, 3, 0.5) or self.categories
             raise UserError(f"{self.name} knows no class {category!r}; did you mean {', '.join(near)}?")
         return self.categories.index(category)
+
+    @cached_property
+    def prompts(self) -> Prompts:
+        """What makes conditions of requests."""
+        return Prompts(self.argus, self.device, self.name)
 
     @property
     def device(self) -> torch.device:

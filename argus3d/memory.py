@@ -9,7 +9,7 @@ import torch
 
 from argus3d.checkpoint.shards import DTYPES
 from argus3d.config import ArgusConfig, TransformerConfig
-from argus3d.decoding import bucket_of, tile_of
+from argus3d.decoding import bucket_of, samples_of
 from argus3d.errors import UserError
 
 # Left free for activations, the mesh of a shape and the libraries themselves.
@@ -65,12 +65,13 @@ def transformer_bytes(config: TransformerConfig, dtype: torch.dtype) -> int:
     width = config.width
     block = 12 * width**2 + 13 * width
     tables = (config.vocabulary + config.positions + 1 + config.classes) * width
+    tables += sum((one.features + one.length) * width for one in config.conditions)
     return (config.layers * block + tables + width * (width + 6) + config.vocabulary) * dtype.itemsize
 
 
-def row_bytes(config: TransformerConfig, dtype: torch.dtype) -> int:
-    """Bytes that one more sample in a batch takes: its cache, and the float64 work on its logits."""
-    positions = bucket_of(config.tokens + 1)
+def row_bytes(config: TransformerConfig, dtype: torch.dtype, prefix: int = 1) -> int:
+    """Bytes that one more row in a batch takes: its cache, `prefix` conditions long, and the float64 work on logits."""
+    positions = bucket_of(prefix + config.tokens)
     return 2 * config.layers * positions * config.width * dtype.itemsize + 64 * config.vocabulary
 
 
@@ -87,16 +88,21 @@ def require_weights(config: ArgusConfig, dtype: torch.dtype, device: torch.devic
     )
 
 
-def batch_size(config: TransformerConfig, dtype: torch.dtype, device: torch.device, wanted: int | None) -> int:
-    """Rows to decode together: `wanted`, or for None as many as fit, at most a tile.
+def batch_size(
+    config: TransformerConfig, dtype: torch.dtype, device: torch.device, wanted: int | None, prefix: int = 1,
+    guided: bool = False,
+) -> int:  # fmt: skip
+    """Shapes to decode together: `wanted`, or for None as many as fit, at most a tile.
+
+    prefix : vectors before the start vector; guided : whether a shape takes two rows
 
     Raises: UserError when they do not fit, saying how much is missing and how many would.
     """
-    tile, row = tile_of(device), row_bytes(config, dtype)
+    tile, each = samples_of(device, guided), row_bytes(config, dtype, prefix) * (2 if guided else 1)
     free = free_bytes(device) - RESERVE
-    fitting = max(0, free) // row
-    # More rows than a tile are decoded tile after tile.
-    needed = row * min(wanted or 1, tile)
+    fitting = max(0, free) // each
+    # More shapes than a tile are decoded tile after tile.
+    needed = each * min(wanted or 1, tile)
     if needed > free:
         advice = f"--batch-size {fitting} fits" if fitting else "free some memory or use another --device"
         raise UserError(

@@ -49,10 +49,11 @@ def run(arguments: argparse.Namespace) -> None:
     generator = commands.open_generator(arguments, by)
     top_k = arguments.top_k or min(250, generator.argus.config.transformer.vocabulary)
     config = SamplingConfig(
-        top_k, arguments.top_p, arguments.temperature, arguments.greedy, arguments.resolution, arguments.threshold
-    )
+        top_k, arguments.top_p, arguments.temperature, arguments.greedy,
+        resolution=arguments.resolution, threshold=arguments.threshold,
+    )  # fmt: skip
     wanted = _requests(arguments, generator)
-    generator.check(config, [request.category for request in wanted])
+    generator.check(config, wanted)
     facts = commands.checkpoint_facts(arguments.checkpoint)
     settings = asdict(config) | commands.common_settings(arguments, facts)
     if arguments.scramble:

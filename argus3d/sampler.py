@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from argus3d.config import TransformerConfig
-from argus3d.decoding import StepDecoder, tile_of
+from argus3d.decoding import StepDecoder, samples_of
 from argus3d.errors import UserError
+from argus3d.model.conditions import Conditions, prefix_length
 from argus3d.model.transformer import ShapeTransformer
 
 Progress = Callable[[float], None]  # told how many shapes' worth of tokens are done since it was last told
@@ -18,15 +19,25 @@ Progress = Callable[[float], None]  # told how many shapes' worth of tokens are 
 
 @dataclass(frozen=True)
 class Draw:
-    """How a token is drawn from logits; `greedy` takes the likeliest and leaves the rest without effect."""
+    """How a token is drawn from logits; `greedy` takes the likeliest and leaves the rest but guidance without effect.
+
+    guidance : how many times what the conditions add to the logits counts: 1 for the conditional logits as they are,
+        more for samples that are truer to the conditions and less various. Source: Ho and Salimans 2022
+    """
 
     top_k: int | None = 250
     top_p: float | None = None
     temperature: float = 1.0
     greedy: bool = False
+    guidance: float = 1.0
 
-    def check(self, vocabulary: int) -> None:
+    def check(self, config: TransformerConfig) -> None:
         """Raises: UserError for a setting out of range that has an effect, naming it."""
+        vocabulary = config.vocabulary
+        if not 0 <= self.guidance < float("inf"):
+            raise UserError(f"guidance {self.guidance} must be 0 or more; 1 is none.")
+        if self.guidance != 1 and not config.droppable:
+            raise UserError("this model never learned to go without conditions, so it cannot be guided; leave it at 1.")
         if self.greedy:
             return
         if self.top_k is not None and not 1 <= self.top_k <= vocabulary:
@@ -67,57 +78,63 @@ class Sampler:
 
     def __init__(self, transformer: ShapeTransformer, draw: Draw) -> None:
         """Raises: UserError for a setting of `draw` out of range."""
-        draw.check(transformer.config.vocabulary)
+        draw.check(transformer.config)
         self.transformer, self.draw = transformer, draw
+        self.guidance = None if draw.guidance == 1 else draw.guidance
         self._decoder: StepDecoder | None = None
 
     def tokens(
-        self, condition: Tensor, seeds: Sequence[int], known: Tensor | None = None, progress: Progress | None = None
+        self, condition: Tensor | Conditions, seeds: Sequence[int], known: Tensor | None = None,
+        progress: Progress | None = None,
     ) -> Tensor:  # fmt: skip
         """One token grid for each row of `condition`.
 
-        condition : (B,) int64 class indices
+        condition : class indices (B,) int64, or more, see `Conditions`
         seeds : B numbers; a row's tokens depend on its own seed, condition and known tokens alone
         known : (B, T) int64 or None; tokens >= 0 are held fixed, -1 are sampled
 
         Returns (B, T) int64 on the transformer's device. Raises: UserError for arguments out of range.
         """
-        config = self.transformer.config
+        config, conditions = self.transformer.config, Conditions.of(condition)
         device = self.transformer.value_start.device
-        _check(config, condition, seeds, known)
+        self.transformer.conditions.check(conditions)
+        _check(config, conditions, seeds, known)
         # One number in [0, 1) a sample and step, drawn ahead: nothing else is random.
         streams = [np.random.default_rng([seed, 0xA26]).random(config.tokens) for seed in seeds]
         uniform = torch.from_numpy(np.stack(streams))  # (B, T) float64
         fixed = torch.full(uniform.shape, -1) if known is None else known
-        tile = tile_of(device)
-        parts = [part.to(device).split(tile) for part in (condition, uniform, fixed)]
+        conditions, uniform, fixed = conditions.to(device), uniform.to(device), fixed.to(device)
+        tile = samples_of(device, self.guidance is not None)
         with _evaluating(self.transformer):
-            return torch.cat([self._batch(c, u, k, progress) for c, u, k in zip(*parts, strict=True)])
+            batches = torch.arange(len(seeds), device=device).split(tile)
+            return torch.cat([self._batch(conditions.rows(b), uniform[b], fixed[b], progress) for b in batches])
 
-    def _batch(self, condition: Tensor, uniform: Tensor, known: Tensor, progress: Progress | None) -> Tensor:
+    def _batch(self, conditions: Conditions, uniform: Tensor, known: Tensor, progress: Progress | None) -> Tensor:
         """Tokens (B, T) of at most a tile of rows."""
         rows, steps = uniform.shape
-        decoder = self._decoder_for(rows)
+        decoder = self._decoder_for(rows, prefix_length(self.transformer.config, list(conditions.features)))
         # A last batch with fewer rows fills up with copies: a decoder of other size would have to be captured anew.
-        spare = [part[:1].expand(decoder.rows - rows, *part.shape[1:]) for part in (condition, uniform, known)]
-        filled = [torch.cat(pair) for pair in zip((condition, uniform, known), spare, strict=True)]
+        filled = torch.arange(decoder.samples, device=uniform.device)
+        filled = filled.where(filled < rows, 0)
         tell = None if progress is None else lambda done: progress(rows * done / steps)
-        return decoder.run(filled[0], filled[1], filled[2], steps, tell)[:rows]
+        return decoder.run(conditions.rows(filled), uniform[filled], known[filled], steps, tell)[:rows]
 
-    def _decoder_for(self, rows: int) -> StepDecoder:
-        """A decoder of at least so many rows."""
-        if self._decoder is None or self._decoder.rows < rows:
-            self._decoder = None  # its cache is let go before the next one is allocated
-            self._decoder = StepDecoder(self.transformer, rows, self.draw.choose)
-        return self._decoder
+    def _decoder_for(self, rows: int, prefix: int) -> StepDecoder:
+        """A decoder of at least so many rows, for so many vectors before the tokens."""
+        kept = self._decoder
+        if kept is None or kept.samples < rows or kept.prefix != prefix:
+            self._decoder = kept = None  # its cache is let go before the next one is allocated
+            self._decoder = kept = StepDecoder(self.transformer, rows, self.draw.choose, prefix, self.guidance)
+        return kept
 
 
 def sample_tokens(
-    transformer: ShapeTransformer, condition: Tensor, *, seeds: Sequence[int], top_k: int | None = 250,
+    transformer: ShapeTransformer, condition: Tensor | Conditions, *, seeds: Sequence[int], top_k: int | None = 250,
     top_p: float | None = None, temperature: float = 1.0, greedy: bool = False, known: Tensor | None = None,
+    guidance: float = 1.0,
 ) -> Tensor:  # fmt: skip
     """One token grid for each row of `condition`: `Sampler.tokens` for a single call."""
-    return Sampler(transformer, Draw(top_k, top_p, temperature, greedy)).tokens(condition, seeds, known)
+    return Sampler(transformer, Draw(top_k, top_p, temperature, greedy, guidance)).tokens(condition, seeds, known)
 
 
 @contextmanager
@@ -131,14 +148,12 @@ def _evaluating(transformer: ShapeTransformer) -> Iterator[None]:
         transformer.train(training)
 
 
-def _check(config: TransformerConfig, condition: Tensor, seeds: Sequence[int], known: Tensor | None) -> None:
-    if len(seeds) != len(condition):
-        raise UserError(f"{len(condition)} conditions need as many seeds, not {len(seeds)}.")
-    if len(condition) == 0 or int(condition.min()) < 0 or int(condition.max()) >= config.classes:
-        raise UserError(f"class indices must lie in 0 .. {config.classes - 1}; got {condition.tolist()}.")
+def _check(config: TransformerConfig, conditions: Conditions, seeds: Sequence[int], known: Tensor | None) -> None:
+    if len(seeds) != len(conditions):
+        raise UserError(f"{len(conditions)} conditions need as many seeds, not {len(seeds)}.")
     if known is None:
         return
-    if tuple(known.shape) != (len(condition), config.tokens):
-        raise UserError(f"known tokens must be ({len(condition)}, {config.tokens}), not {tuple(known.shape)}.")
+    if tuple(known.shape) != (len(conditions), config.tokens):
+        raise UserError(f"known tokens must be ({len(conditions)}, {config.tokens}), not {tuple(known.shape)}.")
     if int(known.min()) < -1 or int(known.max()) >= config.vocabulary:
         raise UserError(f"known tokens must lie in 0 .. {config.vocabulary - 1}, or be -1 where one is to be sampled.")

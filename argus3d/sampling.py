@@ -168,7 +168,7 @@ class FactoryBatches:
 
     def _files(self, generator: Generator, batch: Sequence[Request]) -> list[Made]:
         ids = [request.id for request in batch]
-        made = shapes_of(generator, batch[0].category, ids, stream_seed(self.seed, ids[0]))
+        made = shapes_of(generator, batch[0].category or "", ids, stream_seed(self.seed, ids[0]))
         return [(sample_files(shape, FORMAT), {"problem": problem} if problem else {}) for shape, problem in made]
 
 

@@ -219,7 +219,7 @@ def test_info_tells_counts_hashes_and_warnings(folder: Path, capsys: pytest.Capt
     assert about["bytes"]["transformer"] == 4 * about["parameters"]["transformer"]
     path = folder / "transformer.safetensors"
     assert about["files"][path.name] == {"sha256": sha256_file(path), "bytes": path.stat().st_size}
-    assert (about["config"], about["resolution"], about["hashed"]) == (asdict(CONFIG), 96, True)
+    assert (about["config"], about["resolution"], about["hashed"]) == (json.loads(CONFIG.to_json()), 96, True)
     assert about["warnings"] == checkpoint.warnings(argus)
     assert said.err.count("warning: ") == 2
 
