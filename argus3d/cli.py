@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from argus3d import bench_commands as bench
-from argus3d import reconstruct_command, sample_command
+from argus3d import complete_command, reconstruct_command, sample_command
 from argus3d.checkpoint import commands as checkpoints
 from argus3d.data import commands as data
 from argus3d.errors import UserError
@@ -19,6 +19,7 @@ def parser() -> argparse.ArgumentParser:
     data.add_parser(commands)
     training.add_parser(commands)
     sample_command.add_parser(commands)
+    complete_command.add_parser(commands)
     reconstruct_command.add_parser(commands)
     checkpoints.add_parsers(commands)
     bench.add_parser(commands)

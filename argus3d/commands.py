@@ -19,7 +19,7 @@ from argus3d.data.prepared import PreparedData, PreparedShape
 from argus3d.data.splits import read_part
 from argus3d.engine import Engine
 from argus3d.errors import UserError
-from argus3d.generator import ArgusGenerator
+from argus3d.generator import ArgusGenerator, SamplingConfig
 from argus3d.samples import FORMATS, SampleFiles, SampleFolder
 
 HERE = "this process alone"
@@ -60,10 +60,50 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source", action="append", default=[], help="a prepared source that the split draws from")
 
 
+def add_words(parser: argparse.ArgumentParser) -> None:
+    """Add what a shape can be asked to be."""
+    parser.add_argument(
+        "--category", help="one class; may be left out where the checkpoint has a single one, or can do without"
+    )
+    parser.add_argument("--text", metavar="WORDS", help='what it should be, such as "a low round table"')
+    parser.add_argument("--image", type=Path, metavar="FILE", help="a picture of it, such as a PNG or a JPEG")
+
+
+def add_draw(parser: argparse.ArgumentParser) -> None:
+    """Add how tokens are drawn."""
+    parser.add_argument(
+        "--batch-size", type=batch_size, default=None, metavar="N|auto",
+        help="shapes whose tokens are written together; no shape depends on it (default: auto, as memory allows)",
+    )  # fmt: skip
+    parser.add_argument("--top-k", type=positive, help="draw from the likeliest (default: 250, or all if fewer)")
+    parser.add_argument("--top-p", type=float, help="draw from the likeliest that sum to this (default: off)")
+    parser.add_argument("--temperature", type=float, default=1.0, help="divides the logits (default: 1)")
+    parser.add_argument("--greedy", action="store_true", help="the likeliest token at each step")
+    parser.add_argument(
+        "--guidance", type=float, default=1.0, metavar="G",
+        help="how many times what is asked for counts; more is truer to it and less various (default: 1, as it is)",
+    )  # fmt: skip
+
+
+def sampling_config(arguments: argparse.Namespace, generator: ArgusGenerator) -> SamplingConfig:
+    """What the arguments of `add_draw` and `add_generator` say; top-k at most what there is, unless asked for."""
+    return SamplingConfig(
+        arguments.top_k or min(250, generator.argus.config.transformer.vocabulary), arguments.top_p,
+        arguments.temperature, arguments.greedy, arguments.guidance,
+        resolution=arguments.resolution, threshold=arguments.threshold,
+    )  # fmt: skip
+
+
 def prepared_shapes(arguments: argparse.Namespace, split_part: str) -> list[PreparedShape]:
     """The prepared shapes of a FILE/PART. Raises: UserError where some are missing."""
     path, _, part = split_part.rpartition("/")
     return PreparedData(arguments.root, arguments.source).select(read_part(Path(path), part))
+
+
+def split_name(split_part: str) -> str:
+    """What manifests call a FILE/PART, such as nano-v1/test."""
+    path, _, part = split_part.rpartition("/")
+    return f"{Path(path).stem}/{part}"
 
 
 def command() -> str:

@@ -1,6 +1,8 @@
 """A folder of shapes: meshes, pictures and tokens by id, and a manifest that is written last."""
 
 import json
+import re
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from argus3d.generator import Sample
 from argus3d.render import render_png
 
 FORMATS = ("ply", "obj", "glb", "stl", "off")
+_MAX_NAME = 60  # bytes of words in a name; an id and a suffix are added to it
 
 
 @dataclass
@@ -97,7 +100,7 @@ def sample_files(sample: Sample, file_type: str) -> SampleFiles:
     return SampleFiles(record, files, sample.tokens)
 
 
-def mesh_bytes(vertices: NDArray[np.float32], faces: NDArray[np.int32], file_type: str) -> bytes:
+def mesh_bytes(vertices: NDArray[np.floating], faces: NDArray[np.int32], file_type: str) -> bytes:
     """The file of a mesh in one of `FORMATS`, vertices and faces as they are."""
     content = trimesh.Trimesh(vertices, faces, process=False).export(file_type=file_type)
     assert isinstance(content, bytes | str)  # the formats that are one file
@@ -111,3 +114,9 @@ def read_tokens(folder: Path) -> NDArray[np.int64]:
         raise UserError(f"{path} is missing; make the folder with `argus3d reconstruct` or `argus3d sample` first.")
     ids = [sample["id"] for sample in json.loads(path.read_text())["samples"]]
     return np.stack([np.load(folder / "tokens" / f"{sample_id}.npy", allow_pickle=False) for sample_id in ids])
+
+
+def slug(words: str) -> str:
+    """Words as part of a file's name: letters and digits of any script in lower case, joined by dashes, or nothing."""
+    safe = re.sub(r"[\W_]+", "-", unicodedata.normalize("NFKC", words).lower())
+    return safe.encode(errors="ignore")[:_MAX_NAME].decode(errors="ignore").strip("-")
