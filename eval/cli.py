@@ -15,6 +15,7 @@ COMMANDS = {
     "guided": ("eval.guided_command", "measure samples guided by classes, texts or pictures of shapes"),
     "reconstruction": ("eval.reconstruction_command", "measure shapes that came back against the shapes they were"),
     "nearest": ("eval.nearest", "the nearest training shape of each sample"),
+    "memorisation": ("eval.memorisation", "how near samples are to the training set, beside itself"),
     "table": ("eval.report.tables", "tables of results"),
     "figure": ("eval.report.figures", "a figure of results"),
     "curves": ("eval.report.curves", "learning curves"),
