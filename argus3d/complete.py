@@ -37,20 +37,27 @@ def read_part(path: Path, count: int, seed: int) -> Points:
     rng = item_rng(seed, path.name)
     points = _points(path, count, rng)
     require_part(points, str(path))
-    if len(points) > count:
-        points = points[np.sort(rng.choice(len(points), count, replace=False))]
-    return points.astype(np.float32)
+    return _at_most(count, points, rng).astype(np.float32)
 
 
 def cut_part(shape: PreparedShape, cut: str, count: int, seed: int) -> Points:
-    """What is left of `count` points of a prepared shape: (M, 3) float32, the same for the same seed and id.
+    """What is left of the cloud of a prepared shape, at most `count` points of it: (M, 3) float32.
 
     cut : one of `CUTS`; "viewpoint" keeps what is nearest to a random one, "bottom" the lower half
+
+    The same for the same seed and id.
     """
     rng = item_rng(seed, f"part:{shape.id}")
     cloud = shape.cloud().astype(np.float32)
-    chosen = cloud[np.sort(rng.choice(len(cloud), min(count, len(cloud)), replace=False))]
-    return (random_viewpoint(chosen, rng) if cut == "viewpoint" else bottom_half(chosen)).astype(np.float32)
+    part = random_viewpoint(cloud, rng) if cut == "viewpoint" else bottom_half(cloud)
+    return _at_most(count, part, rng).astype(np.float32)
+
+
+def _at_most(count: int, points: NDArray[np.floating], rng: np.random.Generator) -> NDArray[np.floating]:
+    """`points` themselves, or `count` of them in their order."""
+    if len(points) <= count:
+        return points
+    return points[np.sort(rng.choice(len(points), count, replace=False))]
 
 
 def _points(path: Path, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
