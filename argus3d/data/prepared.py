@@ -52,8 +52,15 @@ class PreparedShape:
 
     def views(self) -> list[bytes]:
         """PNG or JPEG files of the shape from all around, empty where `prepare_views` has made none."""
-        names = [name for name in self.place.names() if name.startswith(VIEWS) and not name.endswith(".npz")]
-        return [self.place.read(name) for name in names]
+        return [self.place.read(name) for name in self._view_names()]
+
+    @property
+    def has_views(self) -> bool:
+        """Whether `prepare_views` has made pictures of it."""
+        return bool(self._view_names())
+
+    def _view_names(self) -> list[str]:
+        return [name for name in self.place.names() if name.startswith(VIEWS) and not name.endswith(".npz")]
 
     def _arrays(self, name: str, *keys: str) -> list[NDArray[Any]]:
         arrays = read_arrays(self.place, name, *keys)

@@ -14,10 +14,8 @@ from argus3d.model.conditions import Conditions, Encoded, prefix_length
 from argus3d.model.transformer import ShapeTransformer
 from argus3d.prompts import LEAST_POINTS, Prompts, Request
 from argus3d.sampler import Draw, Sampler, sample_tokens
-from tests.argus3d.sizes import AUTOENCODER, CLASSES, TRANSFORMER
+from tests.argus3d.sizes import AUTOENCODER, CLASSES, GUIDED, IMAGE, TEXT, TRANSFORMER
 
-TEXT, IMAGE = ConditionConfig("text", "minilm-tokens", 5, 3), ConditionConfig("image", "efficientnet", 7, 4)
-GUIDED = replace(TRANSFORMER, conditions=(TEXT, IMAGE, AUTOENCODER.part_condition), droppable=True)
 CONFIG = ArgusConfig(AUTOENCODER, GUIDED)
 
 

@@ -30,8 +30,8 @@ def test_the_transformer_learns_by_heart(tmp_path: Path) -> None:
 
 
 def test_weights_decide_how_often_rows_are_drawn() -> None:
-    drawn = transformer_training(replace(LOOP, batch=600)).batch(0).classes
-    assert abs((drawn == 0).mean() - 4 / 6) < 0.08
+    drawn = transformer_training(replace(LOOP, batch=600)).batch(0).category
+    assert abs((drawn == 0).float().mean() - 4 / 6) < 0.08
 
 
 def test_augmentation_keeps_points_and_occupancy_together() -> None:

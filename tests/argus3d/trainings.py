@@ -3,6 +3,7 @@
 import functools
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,19 @@ from typing import Any
 import numpy as np
 import torch
 
+from argus3d.config import TransformerConfig
 from argus3d.data.prepare import prepare
 from argus3d.data.prepared import PreparedData
 from argus3d.engine import local
+from argus3d.model.autoencoder import ShapeAutoencoder
 from argus3d.train.autoencoder import AutoencoderRecipe, AutoencoderTraining
 from argus3d.train.data import OccupancyData
 from argus3d.train.loop import LoopConfig
+from argus3d.train.token_groups import VIEWS, TokenGroup, Variants
 from argus3d.train.training import SINGLE, Execution, Training
-from argus3d.train.transformer import TokenData, TransformerTraining
+from argus3d.train.transformer import TransformerRecipe, TransformerTraining
 from tests.argus3d.balls import SMALL, BallCatalogue
-from tests.argus3d.sizes import AUTOENCODER, TRANSFORMER
+from tests.argus3d.sizes import AUTOENCODER, GUIDED, TRANSFORMER
 
 LOOP = LoopConfig(
     steps=24, batch=2, learning_rate=3e-3, warmup=4, bfloat16=False, validate_every=12, save_every=8, seed=5
@@ -46,10 +50,44 @@ def autoencoder_training(
 def transformer_training(
     loop: LoopConfig = LOOP, execution: Execution = SINGLE, dropout: float = 0.0
 ) -> TransformerTraining:
-    """Stage 2 on four rows of random tokens."""
-    tokens = np.random.default_rng(0).integers(16, size=(4, 64)).astype(np.int16)
-    rows = TokenData(tokens, np.array([0, 1, 2, 0]), np.array([1.0, 1.0, 1.0, 3.0]))
-    return TransformerTraining(replace(TRANSFORMER, dropout=dropout), loop, rows, rows, execution)
+    """Stage 2 on four shapes of random tokens, the last of which is drawn as often as the others together."""
+    tokens = np.random.default_rng(0).integers(16, size=(4, 1, 64)).astype(np.int16)
+    classes = np.array([0, 1, 2, 0])
+    groups = [TokenGroup(1.0, tokens[:3], classes[:3]), TokenGroup(3.0, tokens[3:], classes[3:])]
+    return _stage_2(replace(TRANSFORMER, dropout=dropout), loop, groups, None, execution)
+
+
+def guided_group(shapes: int = 4, variants: int = 3, images: bool = True) -> TokenGroup:
+    """Shapes of one class with random tokens, texts, pictures and clouds; only the conditions tell them apart."""
+    rng = np.random.default_rng(1)
+    tokens = rng.integers(16, size=(shapes, 1, 64)).repeat(variants, 1).astype(np.int16)
+    text, image = GUIDED.condition("text"), GUIDED.condition("image")
+    texts = rng.standard_normal((shapes, text.length, text.features)).astype(np.float16)
+    mask = np.arange(text.length)[None] <= np.arange(shapes)[:, None] % text.length
+    looks = rng.standard_normal((shapes, 1, 1, image.length, image.features))
+    noise = 0.3 * rng.standard_normal((shapes, 2, VIEWS, image.length, image.features))
+    pictures = (looks + noise).astype(np.float16)
+    clouds = (rng.standard_normal((shapes, 64, 3)) * rng.uniform(0.1, 1, (shapes, 1, 3))).astype(np.float16)
+    matrices = np.stack([Variants(variants).matrices(np.random.default_rng(i)) for i in range(shapes)])
+    classes = np.zeros(shapes, np.int64)
+    return TokenGroup(1.0, tokens, classes, clouds, matrices, (texts, mask), pictures if images else None)
+
+
+def guided_training(
+    loop: LoopConfig = LOOP, groups: Sequence[TokenGroup] | None = None, recipe: TransformerRecipe | None = None,
+    execution: Execution = SINGLE,
+) -> TransformerTraining:  # fmt: skip
+    """Stage 2 on shapes with all kinds of conditions."""
+    return _stage_2(GUIDED, loop, [guided_group()] if groups is None else groups, recipe, execution)
+
+
+def _stage_2(
+    config: TransformerConfig, loop: LoopConfig, groups: Sequence[TokenGroup], recipe: TransformerRecipe | None,
+    execution: Execution,
+) -> TransformerTraining:  # fmt: skip
+    torch.manual_seed(3)
+    autoencoder = ShapeAutoencoder(AUTOENCODER)
+    return TransformerTraining(config, loop, groups, groups, autoencoder, recipe, execution)
 
 
 def log(folder: Path) -> list[dict[str, Any]]:
