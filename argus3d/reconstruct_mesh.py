@@ -20,7 +20,7 @@ from argus3d.reconstruct import iou, probabilities, there_and_back
 from argus3d.samples import SampleFiles, mesh_bytes, sample_files, slug
 
 QUERIES = 100_000  # uniform in the box, for IoU
-POINTS = 10_000  # of each surface, for F-score
+POINTS = 50_000  # of each surface, for F-score: so many that two samples of one surface score 1
 WITHIN = 0.02  # longest sides: how near a point counts as found
 
 Turn = NDArray[np.float64]
