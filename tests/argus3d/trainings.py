@@ -87,6 +87,8 @@ def _stage_2(
 ) -> TransformerTraining:  # fmt: skip
     torch.manual_seed(3)
     autoencoder = ShapeAutoencoder(AUTOENCODER)
+    for parameter in autoencoder.parameters():  # larger than at the start of training, so that parts differ
+        torch.nn.init.normal_(parameter, std=0.5)
     return TransformerTraining(config, loop, groups, groups, autoencoder, recipe, execution)
 
 
