@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,9 @@ from argus3d.data.procedural import CATEGORIES, ProceduralCatalogue
 from argus3d.data.split_rules import GROUPS_RULE, IDS_RULE, alike, ranked, split_groups, split_ids
 from argus3d.data.splits import write_split
 from eval.splits import FOLDER
+
+NO_CLASS = "other"  # household's name for what fits nowhere
+PARTS_OF_EACH = 13  # electronic parts of a class: about as many together as pieces of household
 
 Parts = dict[str, list[str]]
 Items = Mapping[str, Sequence[Item]]  # by source
@@ -86,6 +89,25 @@ def _nano_procedural(name: str, items: Items) -> Parts:
     return _first_of_each(name, items, 10)
 
 
+def _nano_2(name: str, items: Items) -> Parts:
+    """All of household's test shapes, and the first `PARTS_OF_EACH` of each class of components."""
+    labels = _labels(items)
+    household = split_ids((item.id for item in items["household"]), "household-v1")
+    components = _of_series("components-v1", {"components": items["components"]})
+    test = list(household["test"])
+    for category in sorted({item.category for item in items["components"]}):
+        of_class = [item for item in components["test"] if labels[item][1] == category]
+        test += ranked(of_class, name)[:PARTS_OF_EACH]
+    train = [*household["train"], *components["train"]]
+    enough, asked = Counter(labels[item] for item in train), Counter(labels[item] for item in test)
+
+    def label(item: str) -> tuple[str, str]:
+        source, category = labels[item]
+        return (source, category) if enough[labels[item]] >= asked[labels[item]] else (source, NO_CLASS)
+
+    return {"test": test, "train_like_test": alike(test, train, label, name)}
+
+
 def _first_of_each(name: str, items: Items, count: int) -> Parts:
     """Household's test shapes of the classes nano knows, and the first `count` procedural ones of each."""
     labels = _labels(items)
@@ -113,6 +135,12 @@ RECIPES = {
         "the twelve classes of procedural-v1: household-v1 and procedural-v1 together, of procedural-v1/test the first "
         f"6 of each class by sha256('nano-v1:id'); {_LIKE} source and class (procedural where household has no more)",
         _nano,
+    ),
+    "nano-v2": Recipe(
+        ("household", "components"),
+        f"household-v1/test, and of components-v1/test the first {PARTS_OF_EACH} of each class by sha256('nano-v2:id'); "
+        f"{_LIKE} source and class (household's `other` where that class has too few)",
+        _nano_2,
     ),
     "nano-procedural-v1": Recipe(
         ("procedural",),

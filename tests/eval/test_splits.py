@@ -13,7 +13,7 @@ from argus3d.data.split_rules import split_ids
 from argus3d.data.splits import write_split
 from argus3d.errors import UserError
 from eval.cli import main
-from eval.split_recipes import RECIPES, make_split
+from eval.split_recipes import PARTS_OF_EACH, RECIPES, make_split
 from eval.splits import FOLDER, is_split_part, load_part, load_split
 
 IDS = [f"shape{index}" for index in range(100)]
@@ -114,9 +114,9 @@ def test_components_of_a_small_library_are_cut_by_series_too(tmp_path: Path) -> 
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["nano-v1", "nano-procedural-v1"])
+@pytest.mark.parametrize("name", ["nano-v1", "nano-v2", "nano-procedural-v1"])
 def test_what_nano_is_measured_on_it_has_not_learned_from(name: str) -> None:
-    sources = [load_split("household-v1"), load_split("procedural-v1")]
+    sources = [load_split("household-v1"), load_split("components-v1"), load_split("procedural-v1")]
     train, test = ({item for source in sources for item in source[part]} for part in ("train", "test"))
     split = load_split(name)
     assert set(split["test"]) <= test
@@ -135,6 +135,23 @@ def test_nano_v1_takes_household_shapes_of_its_classes_and_as_many_alike(tmp_pat
     assert [item.split("-")[0].rstrip("0123456789") for item in parts["test"]] == [
         item.split("-")[0].rstrip("0123456789") for item in parts["train_like_test"]
     ]
+
+
+def test_nano_v2_takes_parts_of_every_class_and_goes_without_a_class_that_is_too_small(tmp_path: Path) -> None:
+    # Ten boats: seven of them are learned from. Of the fireplaces, too many are not.
+    boats = [Item(f"boat{index}", "boat", "", "household") for index in range(30)]
+    others = [Item(f"thing{index}", "other", "", "household") for index in range(30)]
+    held = split_ids([item.id for item in (*boats, *others)], "household-v1")
+    rare = [Item(item, "fireplace", "", "household") for item in held["test"][:2]]
+    household = [*rare, *(item for item in (*boats, *others) if item.id not in held["test"][:2])]
+    resistors = [Item(f"resistor-r{index}", "resistor", "", "components") for index in range(80)]
+    parts = make_split("nano-v2", {"household": household, "components": resistors}, tmp_path / "nano-v2.json")
+    assert set(held["test"]) <= set(parts["test"])
+    assert sum(item.startswith("resistor") for item in parts["test"]) == PARTS_OF_EACH
+    category = {item.id: item.category for item in (*household, *resistors)}
+    for test, train in zip(parts["test"], parts["train_like_test"], strict=True):
+        wanted = "other" if category[test] == "fireplace" else category[test]
+        assert category[train] == wanted
 
 
 def test_every_split_file_has_a_recipe() -> None:
