@@ -56,8 +56,30 @@ RECONSTRUCTION = (
     Column("cd_l1", "CD-L1", 1e2, "×10²", 2),
     *(Column(name, DISTANCES[name], *MMD_SCALES[name]) for name in DISTANCES if name.startswith("emd")),
 )
+COMPLETION = (
+    Column("tmd_cd", "TMD-CD", 1e2, "×10²", 2),
+    Column("uhd", "UHD", 1e2, "×10²", 2),
+    Column("completeness_0.03", "completeness at 0.03", 1e2, "%", 1),
+    Column("mmd_cd", "MMD-CD", 1e3, "×10³", 2),
+    Column("own_mmd_cd", "own MMD-CD", 1e3, "×10³", 2),
+    Column("amd_cd", "AMD-CD", 1e3, "×10³", 2),
+)
+GUIDED = (
+    Column("amd_cd", "AMD-CD", 1e3, "×10³", 2),
+    Column("own_mmd_cd", "own MMD-CD", 1e3, "×10³", 2),
+    Column("mmd_cd", "MMD-CD", 1e3, "×10³", 2),
+    Column("tmd_cd", "TMD-CD", 1e2, "×10²", 2),
+    Column("class_agreement", "class agreement", 1e2, "%", 1),
+    Column("class_agreement_reliable", "the same, reliable classes", 1e2, "%", 1),
+)
+MEMORISATION = (
+    Column("novelty_ratio", "novelty", 1.0, "times", 2),
+    Column("nearest_cd", "CD to the nearest", 1e3, "×10³", 2),
+    Column("near_share", "nearly copies", 1e2, "%", 1),
+    Column("farther", "farther than training", 1e2, "%", 1),
+)
 JSD = Column("jsd", "JSD", 1e2, "×10², bits", 2)
-NETWORK_METRICS = {"frechet": "Fréchet", "kernel": "kernel"}
+NETWORK_METRICS = {"frechet": "Fréchet", "kernel": "kernel", "alignment": "alignment"}
 NETWORK_NOTE = (
     "Fréchet and kernel: distances between features of the point network of that hash; numbers of other networks "
     "(FPD, P-FID) are on other scales. The Fréchet distance falls as sets grow, the kernel distance is 0 in the mean "
@@ -77,6 +99,12 @@ def any_has(rows: Sequence[Row], column: Column) -> bool:
 
 
 def of_network(key: str) -> Column:
-    """The column of a metric such as "frechet_1a2b3c4d"."""
+    """The column of a metric such as "frechet_1a2b3c4d" or "kernel_views_1a2b3c4d"."""
     kind, network = key.split("_", 1)
-    return Column(key, f"{NETWORK_METRICS[kind]} {network}", 1.0, "", 3)
+    return Column(key, f"{NETWORK_METRICS[kind]} {network.replace('_', ' ')}", 1.0, "", 3)
+
+
+def network_columns(rows: Sequence[Row]) -> list[Column]:
+    """Those of all metrics that are of a network, by what it saw, then by kind."""
+    keys = {key for row in rows for key in row.metrics if key.split("_")[0] in NETWORK_METRICS}
+    return [of_network(key) for key in sorted(keys, key=lambda key: (*key.split("_", 1)[::-1], key))]

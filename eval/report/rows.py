@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,16 @@ ROLES = {
     "reconstructed_training_set": "ceiling: a perfect transformer, this autoencoder",
     "scrambled": "floor: tokens without order",
     "reference_vs_itself": "noise alone, half the shapes",
+    "test_set": "yardstick: shapes that are no samples",
+}
+# The same of rows that stand in the place of samples made for a reference's shapes.
+BASELINES = {
+    "reference": "noise alone: the shapes themselves, drawn anew",
+    "training": "random training shapes of the class",
 }
 NOT_SAID = "not said"
 # Of these no generator made the shapes.
-REAL = ("training_set", "reference_vs_itself")
+REAL = ("training_set", "reference_vs_itself", "test_set")
 FLOOR, CEILING = "scrambled", "reconstructed_training_set"
 
 
@@ -50,7 +56,7 @@ class Row:
     """A result file."""
 
     name: str
-    kind: str  # "generation" or "reconstruction"
+    kind: str  # "generation", "reconstruction", "completion", "guided" or "memorisation"
     protocol: Mapping[str, Any]
     asked: int
     found: int
@@ -60,6 +66,8 @@ class Row:
     notes: tuple[str, ...]
     trained_on: str = NOT_SAID
     seen_in_training: str = "unknown"  # how many of the reference shapes, in words
+    baseline: str = ""  # what stands in the place of samples, if anything
+    made: Mapping[str, str] = field(default_factory=dict)  # how, as the result says
 
     @property
     def title(self) -> str:
@@ -67,7 +75,7 @@ class Row:
 
     @property
     def role(self) -> str:
-        return ROLES.get(self.name, "")
+        return BASELINES.get(self.baseline, ROLES.get(self.name, ""))
 
 
 def read_rows(paths: Iterable[Path]) -> list[Row]:
@@ -116,6 +124,8 @@ def _read_row(path: Path) -> Row:
             metrics={key: _value(entry) for key, entry in content["metrics"].items()},
             groups={key: _numbers(entry) for key, entry in content.get("per_category", {}).items()},
             notes=tuple(content.get("notes", ())),
+            baseline=str(content.get("data", {}).get("baseline", "")),
+            made=dict(content.get("data", {})),
             **_training(content.get("data", {})),
         )
     except (ValueError, KeyError, TypeError) as error:

@@ -4,27 +4,25 @@ import argparse
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
+from eval.report.cells import cell, count, exact, general_notes, header, number, own_notes, training_notes, unit_note
 from eval.report.columns import (
-    ARROWS,
     DISTANCES,
     GENERATION,
     JSD,
-    NETWORK_METRICS,
     NETWORK_NOTE,
     RECONSTRUCTION,
     TESTED,
-    Column,
     any_has,
     measured,
-    of_network,
+    network_columns,
 )
 from eval.report.markup import Cell, Table, latex, markdown
 from eval.report.output import write_whole
-from eval.report.rows import NOT_SAID, REAL, Row, Value, better, read_rows
+from eval.report.rows import Row, better, read_rows
+from eval.report.task_tables import BY_CLASS, TASKS
 
 BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
 # The labels by which a reconstruction is averaged, beside its classes, which only the CSV holds.
@@ -48,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
     tables = all_tables(rows)
     text = "\n".join(markdown(table) for table in tables)
     if arguments.readme:
-        shown = "\n".join(markdown(table) for table in tables if table.caption != FURTHER)
+        shown = "\n".join(markdown(table) for table in tables if table.caption not in (FURTHER, BY_CLASS))
         write_whole(arguments.readme, with_tables(arguments.readme.read_text(), shown).encode())
     base = str(arguments.out)
     write_whole(Path(base + ".csv"), csv_text(rows).encode())
@@ -58,17 +56,20 @@ def main(argv: Sequence[str]) -> int:
 
 
 def all_tables(rows: Sequence[Row]) -> list[Table]:
-    """The tables that the rows fill: generation and its further measures first, then reconstruction.
+    """The tables that the rows fill: generation and its further measures first, then reconstruction, then tasks.
 
     Raises : ValueError for a row of a kind that no table knows
     """
-    unknown = [row for row in rows if row.kind not in ("generation", "reconstruction")]
+    kinds = {"generation": _generation, "reconstruction": lambda rows: [reconstruction_table(rows)], **TASKS}
+    unknown = [row for row in rows if row.kind not in kinds]
     if unknown:
-        raise ValueError(f"{unknown[0].name} is a result of kind {unknown[0].kind!r}; generation and reconstruction go")
-    generation = [row for row in rows if row.kind == "generation"]
-    reconstruction = [row for row in rows if row.kind == "reconstruction"]
-    tables = [generation_table(generation), *further_table(generation)] if generation else []
-    return [*tables, *([reconstruction_table(reconstruction)] if reconstruction else [])]
+        raise ValueError(f"{unknown[0].name} is a result of kind {unknown[0].kind!r}; {', '.join(kinds)} go")
+    of_kind = {kind: [row for row in rows if row.kind == kind] for kind in kinds}
+    return [table for kind, mine in of_kind.items() if mine for table in kinds[kind](mine)]
+
+
+def _generation(rows: Sequence[Row]) -> list[Table]:
+    return [generation_table(rows), *further_table(rows)]
 
 
 def generation_table(rows: Sequence[Row]) -> Table:
@@ -77,23 +78,23 @@ def generation_table(rows: Sequence[Row]) -> Table:
     winners = {column.key: better(rows, column.key) for column in columns}
     return Table(
         caption="Generated against reference shapes",
-        header=[Cell("row"), Cell("n"), *(_header(column, rows) for column in columns)],
+        header=[Cell("row"), Cell("n"), *(header(column, rows) for column in columns)],
         rows=[
             [
                 Cell(row.title, row.role),
-                _count(row),
-                *(_cell(row.metrics.get(column.key), column, winners[column.key] == row.name) for column in columns),
+                count(row),
+                *(cell(row.metrics.get(column.key), column, winners[column.key] == row.name) for column in columns),
             ]
             for row in rows
         ],
-        notes=[*_general_notes(rows), _units(rows, columns), *_training_notes(rows), *_own_notes(rows)],
+        notes=[*general_notes(rows), unit_note(rows, columns), *training_notes(rows), *own_notes(rows)],
     )
 
 
 def further_table(rows: Sequence[Row]) -> list[Table]:
     """Measures without distances between shapes, and p-values; no table where no row has any."""
-    networks = sorted({key for row in rows for key in row.metrics if key.split("_")[0] in NETWORK_METRICS})
-    columns = [column for column in (JSD, *map(of_network, networks)) if any_has(rows, column)]
+    networks = network_columns(rows)
+    columns = [*([JSD] if any_has(rows, JSD) else []), *networks]
     tested = [
         (f"{metric}_{distance}", f"p of {title}-{DISTANCES[distance]}")
         for distance in measured(rows)
@@ -105,11 +106,11 @@ def further_table(rows: Sequence[Row]) -> list[Table]:
     return [
         Table(
             caption=FURTHER,
-            header=[Cell("row"), *(_header(column, rows) for column in columns), *(Cell(name) for _, name in tested)],
+            header=[Cell("row"), *(header(column, rows) for column in columns), *(Cell(name) for _, name in tested)],
             rows=[
                 [
                     Cell(row.title, row.role),
-                    *(_cell(row.metrics.get(column.key), column) for column in columns),
+                    *(cell(row.metrics.get(column.key), column) for column in columns),
                     *(Cell(_tested(_p_value(row, key))) for key, _ in tested),
                 ]
                 for row in rows
@@ -118,7 +119,7 @@ def further_table(rows: Sequence[Row]) -> list[Table]:
                 "p: of the hypothesis that both sets are of one distribution, by relabelling; small where they differ, "
                 "also where samples are copies.",
                 *([NETWORK_NOTE] if networks else []),
-                *_training_notes(rows),
+                *training_notes(rows),
             ],
         )
     ]
@@ -139,21 +140,21 @@ def reconstruction_table(rows: Sequence[Row]) -> Table:
     columns = [column for column in RECONSTRUCTION if any_has(rows, column)]
     lines: list[list[Cell]] = []
     for row in rows:
-        cells = [_cell(row.metrics.get(column.key), column) for column in columns]
-        lines.append([Cell(row.title, "all test shapes"), _count(row), *cells])
+        cells = [cell(row.metrics.get(column.key), column) for column in columns]
+        lines.append([Cell(row.title, "all test shapes"), count(row), *cells])
         for label, means in _groups(row):
-            count = Cell(f"{means['count']:.0f}")
-            numbers = [Cell(_number(means.get(column.key, math.nan), column)) for column in columns]
-            lines.append([Cell(label.removeprefix("source ")), count, *numbers])
+            size = Cell(f"{means['count']:.0f}")
+            numbers = [Cell(number(means.get(column.key, math.nan), column)) for column in columns]
+            lines.append([Cell(label.removeprefix("source ")), size, *numbers])
     return Table(
         caption="Reconstructed test shapes against the shapes they were",
-        header=[Cell("shapes"), Cell("n"), *(_header(column, rows) for column in columns)],
+        header=[Cell("shapes"), Cell("n"), *(header(column, rows) for column in columns)],
         rows=lines,
         notes=[
-            *_general_notes(rows),
+            *general_notes(rows),
             "solidity: the share of a shape's inside not owed to thickening thin parts; 0 for sheets, 1 for solids.",
-            *_training_notes(rows),
-            *_own_notes(rows),
+            *training_notes(rows),
+            *own_notes(rows),
         ],
     )
 
@@ -166,17 +167,17 @@ def csv_text(rows: Sequence[Row]) -> str:
     for row in rows:
         protocol = [row.protocol["name"], row.protocol["hash"]]
         for key, entry in sorted(row.metrics.items()):
-            numbers = [_exact(entry.value), _exact(entry.low), _exact(entry.high)]
-            ideal = "" if entry.ideal is None else _exact(entry.ideal)
+            numbers = [exact(entry.value), exact(entry.low), exact(entry.high)]
+            ideal = "" if entry.ideal is None else exact(entry.ideal)
             head = [row.name, row.kind, "all", row.found, key]
-            p_value = "" if entry.p_value is None else _exact(entry.p_value)
+            p_value = "" if entry.p_value is None else exact(entry.p_value)
             writer.writerow([*head, *numbers, entry.direction, ideal, entry.unit, p_value, *protocol])
         for group, means in sorted(row.groups.items()):
             for key, value in sorted(means.items()):
                 if key == "count":
                     continue
                 head = [row.name, row.kind, group, f"{means['count']:.0f}", key]
-                writer.writerow([*head, _exact(value), "", "", "", "", "", "", *protocol])
+                writer.writerow([*head, exact(value), "", "", "", "", "", "", *protocol])
     return text.getvalue()
 
 
@@ -191,83 +192,6 @@ def with_tables(readme: str, tables: str) -> str:
     return f"{before}{BEGIN}\n{tables}{END}{rest.split(END)[1]}"
 
 
-def _header(column: Column, rows: Sequence[Row]) -> Cell:
-    entry = next(row.metrics[column.key] for row in rows if column.key in row.metrics)
-    ideal = "" if entry.ideal is None else f"ideal {entry.ideal * column.scale:g}"
-    return Cell(f"{column.title} {ARROWS[entry.direction]}", ", ".join(word for word in (column.sign, ideal) if word))
-
-
-def _cell(entry: Value | None, column: Column, bold: bool = False) -> Cell:
-    if entry is None or math.isnan(entry.value):
-        return Cell("—")
-    if math.isnan(entry.low) or math.isnan(entry.high):
-        return Cell(_number(entry.value, column), bold=bold)
-    interval = f"{_number(entry.low, column)} – {_number(entry.high, column)}"
-    return Cell(_number(entry.value, column), interval, bold)
-
-
-def _number(value: float, column: Column) -> str:
-    if math.isnan(value):
-        return "—"
-    if math.isinf(value):
-        return "∞"
-    scaled = value * column.scale
-    return f"{scaled:,.{column.decimals if abs(scaled) < 1000 else 0}f}"
-
-
-def _exact(value: float) -> str:
-    return "" if math.isnan(value) else repr(value)
-
-
-def _count(row: Row) -> Cell:
-    return Cell(str(row.found) if row.found == row.asked else f"{row.found} of {row.asked}")
-
-
 def _groups(row: Row) -> Iterator[tuple[str, dict[str, float]]]:
     for start in GROUPS:
         yield from ((label, dict(row.groups[label])) for label in sorted(row.groups) if label.startswith(start))
-
-
-def _general_notes(rows: Sequence[Row]) -> Iterator[str]:
-    protocol = rows[0].protocol
-    yield (
-        f"Protocol {protocol['name']} ({protocol['hash'][:12]}); below each number its {protocol['confidence']:.0%} "
-        "interval; below each name its scale and the value of a perfect generator."
-    )
-
-
-def _units(rows: Sequence[Row], columns: Sequence[Column]) -> str:
-    protocol = rows[0].protocol
-    units = [
-        f"{column.title} in {row.metrics[column.key].unit.replace('^2', '²')}"
-        for column in columns
-        for row in rows[:1]
-        if column.key in row.metrics and row.metrics[column.key].unit
-    ]
-    used = [_how_measured(name, protocol) for name in measured(rows)]
-    return "; ".join([*used, *units]) + " (side: the longest of a shape's box)."
-
-
-def _how_measured(distance: str, protocol: Mapping[str, Any]) -> str:
-    if distance == "cd":
-        return f"CD on {protocol['points']} points a shape"
-    if distance == "lfd_like":
-        return "LFD-like on meshes, not on the scale of published light-field distances"
-    solver = "approximate matching" if distance.endswith("approx") else "exact"
-    return f"{DISTANCES[distance]} ({solver}) on {protocol['emd_points']} points"
-
-
-def _training_notes(rows: Sequence[Row]) -> Iterator[str]:
-    """What each generator was trained on and whether it saw the reference; one line for all of which it is the same."""
-    titles: dict[str, list[str]] = {}
-    for row in rows:
-        if row.name not in REAL:
-            said = f"trained on {row.trained_on}; seen in training: {row.seen_in_training}"
-            fact = "training data not said, may hold reference shapes" if row.trained_on == NOT_SAID else said
-            titles.setdefault(fact, []).append(row.title)
-    yield from (f"{', '.join(names)}: {fact}." for fact, names in titles.items())
-
-
-def _own_notes(rows: Sequence[Row]) -> Iterator[str]:
-    for row in rows:
-        yield from (f"{row.title}: {note}." for note in row.notes)
