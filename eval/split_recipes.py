@@ -138,8 +138,8 @@ RECIPES = {
     ),
     "nano-v2": Recipe(
         ("household", "components"),
-        f"household-v1/test, and of components-v1/test the first {PARTS_OF_EACH} of each class by sha256('nano-v2:id'); "
-        f"{_LIKE} source and class (household's `other` where that class has too few)",
+        f"household-v1/test, and of components-v1/test the first {PARTS_OF_EACH} of each class by "
+        f"sha256('nano-v2:id'); {_LIKE} source and class (household's `other` where that class has too few)",
         _nano_2,
     ),
     "nano-procedural-v1": Recipe(

@@ -144,7 +144,9 @@ def test_nano_v2_takes_parts_of_every_class_and_goes_without_a_class_that_is_too
     held = split_ids([item.id for item in (*boats, *others)], "household-v1")
     rare = [Item(item, "fireplace", "", "household") for item in held["test"][:2]]
     household = [*rare, *(item for item in (*boats, *others) if item.id not in held["test"][:2])]
-    resistors = [Item(f"resistor-r{index}", "resistor", "", "components") for index in range(80)]
+    letters = "abcdefghij"
+    names = [f"resistor-{one}{other}" for one in letters for other in letters]  # a series each
+    resistors = [Item(name, "resistor", "", "components") for name in names]
     parts = make_split("nano-v2", {"household": household, "components": resistors}, tmp_path / "nano-v2.json")
     assert set(held["test"]) <= set(parts["test"])
     assert sum(item.startswith("resistor") for item in parts["test"]) == PARTS_OF_EACH
