@@ -13,8 +13,6 @@ from argus3d.generator import ArgusGenerator, Request
 from argus3d.samples import SampleFiles, SampleFolder, sample_files
 from argus3d.wanted import Wanted
 
-Made = tuple[SampleFiles, dict[str, Any]]
-
 
 def make(
     arguments: argparse.Namespace, generator: ArgusGenerator, by: Engine | None, sampling: Sampling, wanted: Wanted
