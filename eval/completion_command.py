@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--baseline", choices=("reference", "training"),
         help="measure, in the place of the folder's samples, the shapes themselves, or training shapes of their class",
     )  # fmt: skip
-    parser.add_argument("--training", nargs="+", default=(), metavar="SPLIT/PART", help="of --baseline training")
+    parser.add_argument("--training", metavar="SPLIT/PART,...", help="the shapes of --baseline training")
 
 
 def categories(arguments: argparse.Namespace) -> tuple[str, ...]:
@@ -71,5 +71,5 @@ def about(tasks: Sequence[Task], arguments: argparse.Namespace) -> dict[str, str
 
 
 def _training(arguments: argparse.Namespace) -> Iterator[Job]:
-    for source in arguments.training:
+    for source in filter(None, arguments.training.split(",")):
         yield from jobs_of(source, arguments.data_root)

@@ -24,7 +24,9 @@ class Boxes:
 """
 
 
-def write_toys(root: Path, classes: Mapping[str, int], source: str = "toys", split: str = "toys-v1/test") -> list[str]:
+def write_toys(
+    root: Path, classes: Mapping[str, int], source: str = "toys", split: str = "toys-v1/test", points: int = 300
+) -> list[str]:
     """Prepare ellipsoids, so many of each class, and a split of one part that holds them all; returns the ids."""
     shapes = []
     for category, count in classes.items():
@@ -33,10 +35,10 @@ def write_toys(root: Path, classes: Mapping[str, int], source: str = "toys", spl
             folder = root / source / category / item
             folder.mkdir(parents=True)
             rng = np.random.default_rng(len(shapes))
-            directions = rng.standard_normal((300, 3))
+            directions = rng.standard_normal((points, 3))
             directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-            points = directions * [0.5, *rng.uniform(0.1, 0.5, 2)]
-            np.savez(folder / "pointcloud.npz", points=points.astype(np.float16), normals=directions.astype(np.float16))
+            cloud = directions * [0.5, *rng.uniform(0.1, 0.5, 2)]
+            np.savez(folder / "pointcloud.npz", points=cloud.astype(np.float16), normals=directions.astype(np.float16))
             shapes.append({"id": item, "category": category, "source": source})
     write_json(root / source / "manifest.json", {"shapes": shapes})
     ids = [str(shape["id"]) for shape in shapes]
