@@ -18,6 +18,7 @@ from argus3d.data.splits import write_split
 from eval.splits import FOLDER
 
 NO_CLASS = "other"  # household's name for what fits nowhere
+FEW_OF_HOUSEHOLD, FEW_OF_EACH = 36, 3  # of the part that many samples are made for each of
 PARTS_OF_EACH = 13  # electronic parts of a class: about as many together as pieces of household
 
 Parts = dict[str, list[str]]
@@ -105,7 +106,10 @@ def _nano_2(name: str, items: Items) -> Parts:
         source, category = labels[item]
         return (source, category) if enough[labels[item]] >= asked[labels[item]] else (source, NO_CLASS)
 
-    return {"test": test, "train_like_test": alike(test, train, label, name)}
+    few = ranked(household["test"], name)[:FEW_OF_HOUSEHOLD]
+    for category in sorted({item.category for item in items["components"]}):
+        few += [item for item in test if labels[item] == ("components", category)][:FEW_OF_EACH]
+    return {"test": test, "train_like_test": alike(test, train, label, name), "few": few}
 
 
 def _first_of_each(name: str, items: Items, count: int) -> Parts:
@@ -139,7 +143,8 @@ RECIPES = {
     "nano-v2": Recipe(
         ("household", "components"),
         f"household-v1/test, and of components-v1/test the first {PARTS_OF_EACH} of each class by "
-        f"sha256('nano-v2:id'); {_LIKE} source and class (household's `other` where that class has too few)",
+        f"sha256('nano-v2:id'); {_LIKE} source and class (household's `other` where that class has too few); few "
+        f"holds {FEW_OF_HOUSEHOLD} household shapes of test and the first {FEW_OF_EACH} of each class of components",
         _nano_2,
     ),
     "nano-procedural-v1": Recipe(

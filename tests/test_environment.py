@@ -50,7 +50,7 @@ def test_the_environment_file_is_short() -> None:
     assert len((ROOT / "environment.yaml").read_text().splitlines()) <= 35
 
 
-@pytest.mark.parametrize("extra", ["notebooks", "dev", "bench", "data", "cluster"])
+@pytest.mark.parametrize("extra", ["notebooks", "dev", "bench", "data", "cluster", "text", "image"])
 def test_every_dependency_is_pinned_within_its_range(extra: str) -> None:
     pinned = pins()
     assert not UNPINNED & set(pinned)

@@ -13,7 +13,7 @@ from argus3d.data.split_rules import split_ids
 from argus3d.data.splits import write_split
 from argus3d.errors import UserError
 from eval.cli import main
-from eval.split_recipes import PARTS_OF_EACH, RECIPES, make_split
+from eval.split_recipes import FEW_OF_EACH, PARTS_OF_EACH, RECIPES, make_split
 from eval.splits import FOLDER, is_split_part, load_part, load_split
 
 IDS = [f"shape{index}" for index in range(100)]
@@ -150,6 +150,8 @@ def test_nano_v2_takes_parts_of_every_class_and_goes_without_a_class_that_is_too
     parts = make_split("nano-v2", {"household": household, "components": resistors}, tmp_path / "nano-v2.json")
     assert set(held["test"]) <= set(parts["test"])
     assert sum(item.startswith("resistor") for item in parts["test"]) == PARTS_OF_EACH
+    assert set(parts["few"]) <= set(parts["test"])
+    assert sum(item.startswith("resistor") for item in parts["few"]) == FEW_OF_EACH
     category = {item.id: item.category for item in (*household, *resistors)}
     for test, train in zip(parts["test"], parts["train_like_test"], strict=True):
         wanted = "other" if category[test] == "fireplace" else category[test]
