@@ -71,6 +71,9 @@ class AutoencoderTraining(Training[OccupancyBatch]):
     def state(self) -> dict[str, Stateful]:
         return {"codebook": self.codebook}
 
+    def uses_all(self) -> bool:
+        return self.model.config.encoder_unet != "unused"
+
     def batch(self, number: int) -> OccupancyBatch:
         # One generator decides which group each row of the batch comes from, then its shape.
         rng = np.random.default_rng([self.loop.seed, number])

@@ -41,9 +41,7 @@ class Spread:
         self._ddp: DistributedDataParallel | None = None
         self.losses: Losses = stage.losses
         if parallel == "ddp":
-            # Weights that a released model holds and never runs, and kinds of conditions that a batch lacks, get no
-            # gradient.
-            self._ddp = DistributedDataParallel(_Stage(stage), find_unused_parameters=True)
+            self._ddp = DistributedDataParallel(_Stage(stage), find_unused_parameters=not stage.uses_all())
             self.losses = self._ddp
         if parallel == "fsdp":
             _shard(stage.model, bfloat16)

@@ -87,6 +87,10 @@ class Training(ABC, Generic[Batch]):
     def finish(self, number: int) -> None:
         """Called when all losses of step `number` are computed."""
 
+    def uses_all(self) -> bool:
+        """Whether every step surely gives a gradient to every weight that is trained; DDP is faster if so."""
+        return False
+
     def report(self) -> dict[str, float]:
         """What joins each line of the log."""
         return {}

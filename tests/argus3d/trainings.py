@@ -29,6 +29,8 @@ LOOP = LoopConfig(
     steps=24, batch=2, learning_rate=3e-3, warmup=4, bfloat16=False, validate_every=12, save_every=8, seed=5
 )
 RECIPE = AutoencoderRecipe(queries=32, unquantized_steps=6, restart_every=3)
+# Few steps, past the start of the codebook, with all that is kept beside the weights.
+TOGETHER = replace(LOOP, steps=9, batch=4, save_every=4, validate_every=4, ema=0.5)
 
 
 @functools.cache
