@@ -4,15 +4,16 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from argus3d import checkpoint
+from argus3d.checkpoint.strict import require_match, shapes_of
 from argus3d.config import ArgusConfig, ConditionConfig
-from argus3d.data.prepared import PreparedData
+from argus3d.data.prepared import PreparedData, PreparedShape
 from argus3d.encoders import IMAGE_ENCODERS, TEXT_ENCODERS, image_encoder, text_encoder
 from argus3d.errors import UserError
 from argus3d.model.autoencoder import ShapeAutoencoder
@@ -23,6 +24,8 @@ from argus3d.train.state import trained
 from argus3d.train.token_groups import GroupMaker, TokenGroup, Variants
 from argus3d.train.transformer import TransformerTraining
 
+PARTS = ("train", "val")
+
 
 def add_parser(stages: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `train transformer`."""
@@ -31,8 +34,8 @@ def add_parser(stages: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add_options(parser, steps=10000, batch=8, rate=1e-3)
     parser.add_argument("--autoencoder", type=Path, required=True, help="the --out folder of stage 1")
     parser.add_argument(
-        "--classes", required=True,
-        help="class names with commas; their order is their index. Shapes of other categories are of no class",
+        "--classes", metavar="A,B",
+        help="class names; shapes of other categories are of no class (default: every category of a training shape)",
     )  # fmt: skip
     parser.add_argument(
         "--text", choices=TEXT_ENCODERS, help="learn to follow texts: the captions, as this encoder sees them"
@@ -54,23 +57,34 @@ def add_parser(stages: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def run(arguments: argparse.Namespace) -> None:
     """Train stage 2 on the tokens of a trained stage 1 and write the checkpoint of both."""
-    classes = tuple(arguments.classes.split(","))
-    if len(set(classes)) < len(classes):
-        raise UserError("--classes names a class twice.")
-    config = _config(arguments, len(classes))
     loop = loop_config(arguments)
     with start(arguments) as execution:
-        autoencoder = ShapeAutoencoder(config.autoencoder)
-        autoencoder.load_state_dict(trained(arguments.autoencoder).weights)
-        autoencoder = autoencoder.eval().to(execution.device)
+        data = PreparedData(arguments.root, arguments.source)
+        held = {split: {part: shapes(data, split, part) for part in PARTS} for split in arguments.split}
+        classes = _classes(arguments.classes, [shape for parts in held.values() for shape in parts["train"]])
+        config = _config(arguments, len(classes))
+        autoencoder = _autoencoder(config, arguments.autoencoder).to(execution.device)
         maker = GroupMaker(autoencoder, classes, config.transformer.conditions, arguments.seed, arguments.out)
         with first_before_others():
-            train, validation = _groups(arguments, maker)
+            train, validation = _groups(arguments, held, maker)
         training = TransformerTraining(config.transformer, loop, train, validation, autoencoder, execution=execution)
         seconds = training.run(arguments.out)
         if first():
             _write_checkpoint(arguments, config, autoencoder.cpu(), classes)
             print(json.dumps(trained(arguments.out).course | {"seconds": round(seconds)}))
+
+
+def _classes(given: str | None, train: Sequence[PreparedShape]) -> tuple[str, ...]:
+    """Names of the classes, in the order of their indices. Raises: UserError for one twice, or of no shape."""
+    held = {shape.category for shape in train}
+    if given is None:
+        return tuple(sorted(held))
+    classes = tuple(given.split(","))
+    if len(set(classes)) < len(classes):
+        raise UserError(f"--classes {given} names a class twice.")
+    if empty := [name for name in classes if name not in held]:
+        raise UserError(f"no training shape is of the class {', '.join(empty)}; leave it out of --classes.")
+    return classes
 
 
 def _config(arguments: argparse.Namespace, classes: int) -> ArgusConfig:
@@ -91,25 +105,26 @@ def _config(arguments: argparse.Namespace, classes: int) -> ArgusConfig:
     )
 
 
-def _groups(arguments: argparse.Namespace, maker: GroupMaker) -> tuple[list[TokenGroup], list[TokenGroup]]:
-    """The shapes to learn from and those to validate on, a group a split. Raises: UserError for a class of no shape."""
-    data = PreparedData(arguments.root, arguments.source)
-    found: dict[str, list[TokenGroup]] = {"train": [], "val": []}
-    for index, split in enumerate(arguments.split):
+def _autoencoder(config: ArgusConfig, folder: Path) -> ShapeAutoencoder:
+    """The trained stage 1. Raises: UserError where it is missing, or of other sizes than the preset."""
+    weights, model = trained(folder).weights, ShapeAutoencoder(config.autoencoder)
+    require_match(shapes_of(weights), shapes_of(model.state_dict()), f"the stage 1 in {folder}")
+    model.load_state_dict(weights)
+    return model.eval()
+
+
+def _groups(
+    arguments: argparse.Namespace, held: Mapping[Path, Mapping[str, Sequence[PreparedShape]]], maker: GroupMaker
+) -> tuple[list[TokenGroup], list[TokenGroup]]:
+    """The shapes to learn from and those to validate on, a group a split."""
+    found: dict[str, list[TokenGroup]] = {part: [] for part in PARTS}
+    for index, (split, parts) in enumerate(held.items()):
         variants = Variants(arguments.variants[index] if index < len(arguments.variants) else 4)
         weight = arguments.weight[index] if index < len(arguments.weight) else 1.0
-        for part, groups in found.items():
+        for part in PARTS:
             kind = variants if part == "train" else Variants(1)
-            groups.append(maker.group(f"{split.stem}-{part}", shapes(data, split, part), kind, weight))
-    _require_shapes(maker.classes, found["train"])
+            found[part].append(maker.group(f"{split.stem}-{part}", parts[part], kind, weight))
     return found["train"], found["val"]
-
-
-def _require_shapes(classes: Sequence[str], groups: Sequence[TokenGroup]) -> None:
-    held = {int(index) for group in groups for index in group.classes}
-    empty = [name for index, name in enumerate(classes) if index not in held]
-    if empty:
-        raise UserError(f"no training shape is of the class {', '.join(empty)}; leave it out of --classes.")
 
 
 def _write_checkpoint(

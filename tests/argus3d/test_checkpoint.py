@@ -1,6 +1,5 @@
 import argparse
 import json
-from dataclasses import asdict
 from math import prod
 from pathlib import Path
 
