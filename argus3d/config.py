@@ -1,6 +1,7 @@
 """Sizes of both stages: frozen dataclasses, one line a preset, JSON in and out."""
 
 import json
+import math
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Self
 
@@ -8,6 +9,7 @@ from argus3d.errors import UserError
 
 CONDITION_KINDS = ("text", "image", "part")
 ENCODER_UNETS = ("none", "unused", "used")
+REPRESENTATIONS = ("coupled", "triplane", "grid")
 
 
 def _from_dict(cls: type, values: dict[str, Any]) -> Any:
@@ -53,6 +55,9 @@ class AutoencoderConfig:
 
     points : of a cloud, in training, and so wherever a shape is encoded
     latent_filters : of the U-Net over the token grid; None for as many as `unet_filters`, those of the planes' own
+    representation : what tokens stand for. "coupled", the released one: places that the three planes share; "triplane":
+        places of one plane each, by the same convolutions; "grid": places of space, for which every size of a plane is
+        one of a grid of cells
     """
 
     plane_resolution: int
@@ -72,10 +77,15 @@ class AutoencoderConfig:
     aligned: bool = False
     points: int = 30000
     latent_filters: int | None = None
+    representation: str = "coupled"
 
     def __post_init__(self) -> None:
+        if self.representation not in REPRESENTATIONS:
+            raise UserError(f"representation {self.representation!r} is none of {', '.join(REPRESENTATIONS)}.")
         if self.encoder_unet not in ENCODER_UNETS:
             raise UserError(f"encoder_unet {self.encoder_unet!r} is none of {', '.join(ENCODER_UNETS)}.")
+        if self.representation == "grid" and self.encoder_unet != "none":
+            raise UserError(f'encoder_unet {self.encoder_unet!r} is a U-Net over planes; for a grid say "none".')
         step = 2**self.down_steps * 2 ** (self.unet_depth - 1)
         if self.plane_resolution % step:
             raise UserError(
@@ -88,12 +98,23 @@ class AutoencoderConfig:
         return self.plane_resolution // 2**self.down_steps
 
     @property
+    def token_shape(self) -> tuple[int, ...]:
+        """Of what a token sequence is read off, row by row: (S, S), (3, S, S) for planes xz, xy, yz, or (S, S, S)."""
+        side = self.token_side
+        return {"coupled": (side, side), "triplane": (3, side, side), "grid": (side,) * 3}[self.representation]
+
+    @property
     def tokens(self) -> int:
-        return self.token_side**2
+        return math.prod(self.token_shape)
 
     @property
     def part_condition(self) -> ConditionConfig:
-        """How this autoencoder describes a part of a cloud: its latents in patches of 2 x 2 cells."""
+        """How this autoencoder describes a part of a cloud: its latents in patches of 2 x 2 cells.
+
+        Raises: UserError for a grid, which has no such patches.
+        """
+        if self.representation == "grid":
+            raise UserError("a grid does not describe parts; train an autoencoder of planes for completion.")
         return ConditionConfig("part", "autoencoder", 4 * self.latent_channels, self.tokens // 4)
 
 

@@ -29,13 +29,14 @@ from argus3d.meshing.lattice import (
     spread,
     unknown_corners,
 )
+from argus3d.meshing.volume import VolumeField
 
 _BATCH = 2**16  # halves refined at once
 
 Evaluate = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 
 
-def occupancy_of_field(field: OccupancyField, iso: np.float32) -> NDArray[np.float32]:
+def occupancy_of_field(field: OccupancyField | VolumeField, iso: np.float32) -> NDArray[np.float32]:
     """Logits (n, n, n): exact near the surface of {logit > iso}, elsewhere those of a sample on the same side."""
     resolution = field.samples - 1
     if resolution < 64:

@@ -13,7 +13,9 @@ from argus3d.errors import UserError
 from argus3d.meshing.cubes import Mesh, extract_mesh, logit
 from argus3d.meshing.field import OccupancyField
 from argus3d.meshing.refine import occupancy_of_field
+from argus3d.meshing.volume import VolumeField
 from argus3d.model.autoencoder import ShapeAutoencoder
+from argus3d.model.representations import GridDecoder
 from argus3d.threads import one_thread
 
 LOWEST, HIGHEST = 4, 1024  # cells a side
@@ -23,11 +25,11 @@ _BYTES_IN_FLIGHT = 2**31  # of grids that wait for their meshes
 def dense_occupancy(autoencoder: ShapeAutoencoder, planes: Tensor, resolution: int) -> Tensor:
     """Logits at every sample of the grid: (n, n, n) float32 on the CPU with n = resolution + 1, axes x, y, z.
 
-    planes : (3, C, R, R)
+    planes : (3, C, R, R), or (C, R, R, R) of a grid
 
     Raises: UserError for a resolution that is not a whole number from 4 to 1024.
     """
-    field = OccupancyField(autoencoder.decoder, planes, check_resolution(resolution))
+    field = _field(autoencoder, planes, resolution)
     n = field.samples
     layers = [field.logits(np.arange(i * n * n, (i + 1) * n * n)) for i in range(n)]
     return torch.from_numpy(np.stack(layers).reshape(n, n, n))
@@ -92,4 +94,11 @@ def check_resolution(resolution: int) -> int:
 
 def _occupancy(autoencoder: ShapeAutoencoder, planes: Tensor, resolution: int, threshold: float) -> NDArray[np.float32]:
     iso = np.float32(logit(threshold))
-    return occupancy_of_field(OccupancyField(autoencoder.decoder, planes, check_resolution(resolution)), iso)
+    return occupancy_of_field(_field(autoencoder, planes, resolution), iso)
+
+
+def _field(autoencoder: ShapeAutoencoder, planes: Tensor, resolution: int) -> OccupancyField | VolumeField:
+    decoder, cells = autoencoder.decoder, check_resolution(resolution)
+    if isinstance(decoder, GridDecoder):
+        return VolumeField(decoder, planes, cells)
+    return OccupancyField(decoder, planes, cells)

@@ -7,10 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from argus3d.config import AutoencoderConfig
-from argus3d.model.coupler import Coupler, Uncoupler
-from argus3d.model.decoder import OccupancyDecoder
-from argus3d.model.encoder import PointEncoder
 from argus3d.model.quantizer import Quantizer
+from argus3d.model.representations import MODULES
 
 
 class AutoencoderLosses(NamedTuple):
@@ -23,24 +21,28 @@ class AutoencoderLosses(NamedTuple):
 class ShapeAutoencoder(nn.Module):
     """Point cloud -> planes -> tokens -> planes -> occupancy.
 
+    Shapes are those of the representations "coupled" and "triplane"; a "grid" has a volume (B, C, R, R, R) of cells
+    z, y, x where these have planes.
+
     Source: ImAM (arXiv 2303.14700) section 3.1 and Argus-3D (arXiv 2402.12225), in the form of the released model.
     """
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = PointEncoder(config)
-        self.coupler = Coupler(config)
+        modules = MODULES[config.representation]
+        self.encoder = modules.encoder(config)
+        self.coupler = modules.coupler(config)
         self.quantizer = Quantizer(config)
-        self.uncoupler = Uncoupler(config)
-        self.decoder = OccupancyDecoder(config)
+        self.uncoupler = modules.uncoupler(config)
+        self.decoder = modules.decoder(config)
 
     def codes(self, points: Tensor) -> Tensor:
-        """What gets quantised: points (B, N, 3) in [-0.55, 0.55] -> (B, T, D), T row-major over the token grid."""
+        """What gets quantised: points (B, N, 3) in [-0.55, 0.55] -> (B, T, D), T row-major over `token_shape`."""
         return self.quantizer.project(self.latents(points))
 
     def latents(self, points: Tensor) -> Tensor:
-        """points (B, N, 3) in [-0.55, 0.55] -> the coupled planes (B, E, S, S), before they are quantised."""
+        """points (B, N, 3) in [-0.55, 0.55] -> (B, E, *token_shape), before they are quantised."""
         # The PointNet stays in float32: sums over cells and coordinates of a thousandth lose too much in bfloat16.
         with torch.autocast(points.device.type, enabled=False):
             planes = self.encoder(points)
@@ -48,9 +50,15 @@ class ShapeAutoencoder(nn.Module):
         return latents
 
     def describe_part(self, points: Tensor) -> Tensor:
-        """What a part (B, N, 3) says to stage 2: its latents in patches of 2 x 2 cells, (B, T / 4, 4 E) float32."""
+        """What a part (B, N, 3) says to stage 2: its latents in patches of 2 x 2 cells, (B, T / 4, 4 E) float32.
+
+        Raises: UserError for a grid, see `AutoencoderConfig.part_condition`.
+        """
+        sizes = self.config.part_condition
         latents = self.latents(points).float()
-        return F.pixel_unshuffle(latents, 2).flatten(2).transpose(1, 2)
+        planes = latents.reshape(len(points), self.config.latent_channels, -1, *latents.shape[-2:]).transpose(1, 2)
+        patches = F.pixel_unshuffle(planes, 2)  # (B, planes, 4 E, S / 2, S / 2)
+        return patches.flatten(3).transpose(2, 3).reshape(len(points), sizes.length, sizes.features)
 
     def encode(self, points: Tensor) -> Tensor:
         """points (B, N, 3) -> tokens (B, T) int64 in [0, codebook_size)."""

@@ -6,6 +6,30 @@ from torch import Tensor, nn
 from argus3d.config import AutoencoderConfig
 from argus3d.model.unet import UNet
 
+Convolution = type[nn.Conv2d] | type[nn.Conv3d]
+
+
+def downsampling(config: AutoencoderConfig, convolution: Convolution) -> nn.Sequential:
+    """`plane_channels` to `latent_channels`, each side divided by 2^down_steps."""
+    channels = config.plane_channels
+    layers: list[nn.Module] = []
+    for step in range(config.down_steps):
+        layers += [convolution(channels * 2**step, channels * 2 ** (step + 1), 2, stride=2), nn.ReLU()]
+    layers.append(convolution(channels * 2**config.down_steps, config.latent_channels, 1))
+    return nn.Sequential(*layers)
+
+
+def upsampling(config: AutoencoderConfig, convolution: Convolution) -> nn.Sequential:
+    """`latent_channels` to `plane_channels`, each side times 2^down_steps."""
+    width = config.latent_channels
+    layers: list[nn.Module] = []
+    for step in reversed(range(config.down_steps)):
+        channels = config.plane_channels * 2**step
+        layers += [nn.Upsample(scale_factor=2), convolution(width, channels, 3, padding=1), nn.ReLU()]
+        width = channels
+    layers.append(convolution(width, config.plane_channels, 1))
+    return nn.Sequential(*layers)
+
 
 class Coupler(nn.Module):
     """planes (B, 3, C, R, R) -> latent (B, E, S, S), S = R / 2^down_steps. Source: ImAM section 3.1, released model."""
@@ -18,11 +42,7 @@ class Coupler(nn.Module):
             nn.Conv2d(3 * channels, channels, 3, padding=1), nn.ReLU(),
             nn.Conv2d(channels, channels, 1),
         )  # fmt: skip
-        layers: list[nn.Module] = []
-        for step in range(config.down_steps):
-            layers += [nn.Conv2d(channels * 2**step, channels * 2 ** (step + 1), 2, stride=2), nn.ReLU()]
-        layers.append(nn.Conv2d(channels * 2**config.down_steps, config.latent_channels, 1))
-        self.down = nn.Sequential(*layers)
+        self.down = downsampling(config, nn.Conv2d)
 
     def forward(self, planes: Tensor) -> Tensor:
         return self.down(self.mix(planes.flatten(1, 2)))
@@ -35,13 +55,7 @@ class Uncoupler(nn.Module):
         super().__init__()
         channels, latent = config.plane_channels, config.latent_channels
         self.unet = UNet(latent, latent, config.unet_depth, config.latent_filters or config.unet_filters)
-        layers: list[nn.Module] = []
-        width = latent
-        for step in reversed(range(config.down_steps)):
-            layers += [nn.Upsample(scale_factor=2), nn.Conv2d(width, channels * 2**step, 3, padding=1), nn.ReLU()]
-            width = channels * 2**step
-        layers.append(nn.Conv2d(width, channels, 1))
-        self.up = nn.Sequential(*layers)
+        self.up = upsampling(config, nn.Conv2d)
         self.split = nn.Sequential(
             nn.Conv2d(channels, 3 * channels, 3, padding=1), nn.ReLU(),
             nn.Conv2d(3 * channels, 3 * channels, 3, padding=1), nn.ReLU(),

@@ -71,10 +71,15 @@ class PointEncoder(nn.Module):
             self.unet = UNet(config.plane_channels, config.plane_channels, config.unet_depth, config.unet_filters)
 
     def forward(self, points: Tensor) -> Tensor:
+        cells = cell_indices(plane_coordinates(points, self.padding), self.resolution)
+        flat = self.features_of_cells(points, cells, self.resolution**2)
+        planes = flat.unflatten(2, (self.resolution, self.resolution)).permute(0, 1, 4, 2, 3)
+        return self.unet(planes.flatten(0, 1)).unflatten(0, planes.shape[:2]) if self.uses_unet else planes
+
+    def features_of_cells(self, points: Tensor, cells: Tensor, count: int) -> Tensor:
+        """Points (B, N, 3) and their cells (K, B, N), `count` of each of K kinds: (B, K, count, C) float32."""
         batch = len(points)
-        flat = cell_indices(plane_coordinates(points, self.padding), self.resolution)  # (3, B, N)
-        area = self.resolution**2
-        flat = (flat + area * torch.arange(batch, device=points.device)[:, None]).flatten(1)  # (3, B*N)
+        flat = (cells + count * torch.arange(batch, device=points.device)[:, None]).flatten(1)  # (K, B*N)
         compact = [torch.unique(cells, return_inverse=True) for cells in flat]
 
         net = self.blocks[0](self.point_in(points.flatten(0, 1)))  # (B*N, H)
@@ -83,11 +88,10 @@ class PointEncoder(nn.Module):
             net = block(torch.cat([net, pooled], 1))
         features = self.plane_out(net)  # (B*N, C)
 
-        planes = []
+        kinds = []
         for cells, inverse in compact:
             total = features.new_zeros((len(cells), features.shape[1])).index_add(0, inverse, features)
             mean = total / torch.bincount(inverse, minlength=len(cells))[:, None]
-            plane = features.new_zeros((batch * area, features.shape[1])).index_copy(0, cells, mean)
-            planes.append(plane.view(batch, self.resolution, self.resolution, -1))
-        stacked = torch.stack(planes, 1).permute(0, 1, 4, 2, 3)
-        return self.unet(stacked.flatten(0, 1)).unflatten(0, (batch, 3)) if self.uses_unet else stacked
+            kind = features.new_zeros((batch * count, features.shape[1])).index_copy(0, cells, mean)
+            kinds.append(kind.view(batch, count, -1))
+        return torch.stack(kinds, 1)

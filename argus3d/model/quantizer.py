@@ -14,13 +14,14 @@ class Quantizer(nn.Module):
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
+        self.token_shape = config.token_shape
         self.to_code = nn.Linear(config.latent_channels, config.code_dim)
         self.codebook = nn.Embedding(config.codebook_size, config.code_dim)
         self.from_code = nn.Linear(config.code_dim, config.latent_channels)
         nn.init.uniform_(self.codebook.weight, -1 / config.codebook_size, 1 / config.codebook_size)
 
     def project(self, latent: Tensor) -> Tensor:
-        """latent (B, E, S, S) -> (B, S*S, D), row-major."""
+        """latent (B, E, *token_shape) -> (B, T, D), row-major."""
         return self.to_code(latent.flatten(2).transpose(1, 2))
 
     def nearest(self, codes: Tensor) -> Tensor:
@@ -35,10 +36,9 @@ class Quantizer(nn.Module):
         return torch.cat(pieces).view(codes.shape[:-1])
 
     def expand(self, codes: Tensor) -> Tensor:
-        """codes (B, S*S, D) -> latent (B, E, S, S)."""
-        side = round(codes.shape[1] ** 0.5)
-        return self.from_code(codes).transpose(1, 2).unflatten(2, (side, side))
+        """codes (B, T, D) -> latent (B, E, *token_shape)."""
+        return self.from_code(codes).transpose(1, 2).unflatten(2, self.token_shape)
 
     def lookup(self, tokens: Tensor) -> Tensor:
-        """tokens (B, S*S) int64 -> latent (B, E, S, S)."""
+        """tokens (B, T) int64 -> latent (B, E, *token_shape)."""
         return self.expand(self.codebook(tokens))
