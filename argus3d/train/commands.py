@@ -1,4 +1,4 @@
-"""`argus3d train autoencoder|transformer`."""
+"""`argus3d train autoencoder|transformer|predict`."""
 
 import argparse
 import json
@@ -15,8 +15,10 @@ from argus3d.train import transformer_command
 from argus3d.train.autoencoder import AutoencoderRecipe, AutoencoderTraining
 from argus3d.train.data import OccupancyData
 from argus3d.train.options import add_options, augmentation, loop_config, shapes, start
+from argus3d.train.predict import Plan, autoencoder_step, transformer_step
 from argus3d.train.processes import first
 from argus3d.train.state import trained
+from argus3d.train.training import PARALLEL
 
 VALIDATED = 60  # shapes of each split
 
@@ -42,6 +44,20 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--augmentation", metavar="JSON", help=f"settings other than {json.dumps(asdict(usual.augmentation))}"
     )
     transformer_command.add_parser(stages)
+    predict = stages.add_parser("predict", help="memory and time of a step of both stages, on paper")
+    predict.set_defaults(run=predict_steps)
+    predict.add_argument("--preset", default="huge", help="sizes of the model (default: huge)")
+    predict.add_argument("--batch-size", type=positive, default=16, help="rows of a step (default: %(default)s)")
+    predict.add_argument("--processes", type=positive, default=1, help="devices (default: 1)")
+    predict.add_argument("--parallel", choices=PARALLEL, default="ddp", help="how they share the work (default: ddp)")
+    predict.add_argument("--accumulate", type=positive, default=1, metavar="N", help="slices of a step (default: 1)")
+    predict.add_argument("--recompute", action="store_true", help="stage 2 keeps the inputs of blocks alone")
+    predict.add_argument("--ema", action="store_true", help="with a moving average of the weights")
+    predict.add_argument(
+        "--peak", type=float, default=989e12, metavar="FLOPS",
+        help="operations a second of a device in bfloat16 (default: 989e12, an H100)",
+    )  # fmt: skip
+    predict.add_argument("--share", type=float, default=0.45, help="of the peak that is reached (default: 0.45)")
 
 
 def train_autoencoder(arguments: argparse.Namespace) -> None:
@@ -67,6 +83,21 @@ def train_autoencoder(arguments: argparse.Namespace) -> None:
         seconds = training.run(arguments.out)
         if first():
             print(json.dumps(trained(arguments.out).course | {"seconds": round(seconds)}))
+
+
+def predict_steps(arguments: argparse.Namespace) -> None:
+    """Print what a step of each stage would take."""
+    config, count = ArgusConfig.preset(arguments.preset), arguments.processes
+    plan = Plan(arguments.batch_size, count, arguments.accumulate, ema=arguments.ema)
+    if plan.rows_at_once * count * arguments.accumulate != plan.rows:
+        raise UserError(f"{plan.rows} rows cannot be cut into {count} x {arguments.accumulate} equal slices.")
+    stage_2 = replace(plan, sharded=arguments.parallel == "fsdp", recompute=arguments.recompute)
+    found = {
+        "autoencoder": autoencoder_step(config.autoencoder, 2 * AutoencoderRecipe().queries, plan),
+        "transformer": transformer_step(config.transformer, stage_2),
+    }
+    reached = arguments.share * arguments.peak
+    print(json.dumps({name: one.told(reached, count) for name, one in found.items()}, indent=1))
 
 
 def _evenly(shapes: Sequence[PreparedShape]) -> list[PreparedShape]:

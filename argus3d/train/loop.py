@@ -39,7 +39,7 @@ class LoopConfig:
 
     batch : rows of a step, over all processes and slices
     ema : decay of the average of the weights that is validated and kept, 0 for none
-    keep_best : metric of the validation whose best weights are kept; lower is better if its name ends with "loss"
+    keep_best : metric of the validation whose best weights are kept; lower is better if its name tells of a loss
     patience : validations without a better `keep_best` after which the run ends, 0 for as many as there are
     """
 
@@ -79,7 +79,7 @@ class LoopConfig:
         """Whether a value of `keep_best` is better than the best so far."""
         if math.isnan(value) or self.keep_best is None:
             return False
-        lower = self.keep_best.endswith("loss")
+        lower = "loss" in self.keep_best
         return best is None or (value < best if lower else value > best)
 
 

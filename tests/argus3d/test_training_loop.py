@@ -123,6 +123,7 @@ def test_other_metrics_than_losses_are_better_when_higher(tmp_path: Path) -> Non
     assert replace(LOOP, keep_best="iou_balls").better(0.5, 0.4)
     assert not replace(LOOP, keep_best="iou_balls").better(0.4, 0.4)
     assert replace(LOOP, keep_best="validation_loss").better(0.3, 0.4)
+    assert replace(LOOP, keep_best="validation_loss_text").better(0.3, 0.4)
     assert not replace(LOOP, keep_best="validation_loss").better(math.nan, None)
     with pytest.raises(UserError, match="--keep-best iou is not among what is validated: validation_loss"):
         transformer_training(replace(LOOP, keep_best="iou")).run(tmp_path)
