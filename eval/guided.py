@@ -20,7 +20,7 @@ import numpy.typing as npt
 from argus3d.errors import UserError
 from eval import intervals
 from eval.features import PointFeatures, load
-from eval.features.accuracy import tested_classes
+from eval.features.accuracy import class_accuracy
 from eval.metrics.completion import distances_to_truth
 from eval.metrics.frechet import frechet_distance, kernel_distance
 from eval.per_shape import PerShape, by_category, difference, mean_of
@@ -245,7 +245,7 @@ def _on_sets(measured: Callable[[Indices], float], shapes: Indices, protocol: Pr
 def _with_tests(table: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
     """Beside each class what share of its test shapes the network was right on when it was trained."""
     found = {category: dict(means) for category, means in table.items()}
-    for category, (right, every) in tested_classes().items():
+    for category, (right, every) in class_accuracy().items():
         if category in found:
             found[category]["classifier_test"] = right / every
     return found

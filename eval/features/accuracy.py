@@ -8,7 +8,7 @@ from argus3d.errors import UserError
 from eval.features.network import WEIGHTS
 
 
-def tested_classes(path: Path = WEIGHTS) -> dict[str, tuple[int, int]]:
+def class_accuracy(path: Path = WEIGHTS) -> dict[str, tuple[int, int]]:
     """Class -> test shapes that the network was right on, and all of them, of all its sources together.
 
     path : the weights; their report lies beside them
