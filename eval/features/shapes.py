@@ -13,7 +13,8 @@ from argus3d.data.prepared import PreparedData, PreparedShape
 from argus3d.errors import UserError
 from eval.splits import load_part
 
-SOURCES = ("household", "procedural")
+SOURCES = ("household", "procedural", "components")
+STORED = 8192  # points of a cloud that are read: new ones can be drawn at every step, and memory suffices
 NO_CLASS = "other"  # household's name for what fits nowhere: its shapes have nothing in common to learn
 
 
@@ -21,7 +22,7 @@ NO_CLASS = "other"  # household's name for what fits nowhere: its shapes have no
 class LabelledClouds:
     """Shapes of one part of one source.
 
-    clouds : (N, P, 3) float16, as prepared
+    clouds : (N, P, 3) float16, as prepared, at most `STORED` points
     labels : (N,) int64, into the classes
     left_out : shapes of the part whose category is no class
     sha256 : of the ids, categories and clouds' own sha256
@@ -54,7 +55,7 @@ def labelled(data: PreparedData, source: str, part: str, classes: Sequence[str])
     index = {name: label for label, name in enumerate(classes)}
     lines = (f"{shape.id} {shape.category} {shape.record['sha256']['pointcloud.npz']}" for shape in shapes)
     return LabelledClouds(
-        np.stack([shape.cloud() for shape in shapes]),
+        np.stack([shape.cloud()[:STORED] for shape in shapes]),
         np.array([index[shape.category] for shape in shapes]),
         len(every) - len(shapes),
         hashlib.sha256("\n".join(lines).encode()).hexdigest(),

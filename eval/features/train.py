@@ -1,4 +1,4 @@
-"""Train the point network on the training parts of household-v1 and procedural-v1, and write how well it tells classes.
+"""Train the point network on the training parts of our sources, and write how well it tells classes.
 
     python -m eval.features.train --data-root artifacts/data --out folder
 
@@ -39,7 +39,7 @@ class Recipe:
     """What the network is trained with; written beside the weights.
 
     settling : batches after the last step, for the averages that stay
-    batch : shapes a step, as many of each source
+    batch : shapes a step of each of `SOURCES`; few of the procedural ones, which are told apart easily
     fewest_points, most_points : of a cloud; drawn anew each step, all counts' logarithms equally likely
     stretch : axis factors up to exp(+-stretch)
     jitter : deviation of the noise on points is drawn from 0 to this, in box sides
@@ -47,14 +47,14 @@ class Recipe:
     """
 
     seed: int = 0
-    steps: int = 2500
+    steps: int = 1800
     settling: int = 100
-    batch: int = 32
+    batch: tuple[int, ...] = (12, 4, 8)
     learning_rate: float = 3e-3
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
     octaves: int = 4
-    fewest_points: int = 256
+    fewest_points: int = 128
     most_points: int = 2048
     stretch: float = 0.25
     jitter: float = 0.01
@@ -64,7 +64,7 @@ class Recipe:
 def train(sets: Sequence[LabelledClouds], classes: tuple[str, ...], recipe: Recipe) -> tuple[PointNetwork, list[Any]]:
     """Train a network; equal arguments, versions and thread counts give equal weights.
 
-    sets : training shapes; each step draws equally many of each
+    sets : training shapes; each step draws `recipe.batch` of them
     returns : the network, and [step, mean loss since the last entry] every `LOG_EVERY` steps
     """
     torch.manual_seed(recipe.seed)
@@ -111,8 +111,8 @@ def draw_batch(
 ) -> tuple[Tensor, Tensor]:
     """Clouds (B, P, 3) float32, changed and in their boxes, and labels (B,) int64."""
     clouds, labels = [], []
-    for shapes in sets:
-        for row in rng.integers(len(shapes), size=recipe.batch // len(sets)):
+    for shapes, count in zip(sets, recipe.batch, strict=True):
+        for row in rng.integers(len(shapes), size=count):
             stored = shapes.clouds[row]
             chosen = stored[rng.choice(len(stored), points, replace=False)]
             clouds.append(change(chosen.astype(np.float32), recipe, rng))
@@ -164,7 +164,7 @@ def build(root: Path, path: Path, recipe: Recipe) -> dict[str, Any]:
     features = load(path)
     report = {
         "network": {"sha256": features.hash, "classes": list(classes), "dimensions": features.dimensions},
-        "recipe": asdict(recipe),
+        "recipe": asdict(recipe) | {"batch": list(recipe.batch)},
         "data": {part: {name: shapes.sha256 for name, shapes in of.items()} for part, of in parts.items()},
         "train": {name: len(shapes) for name, shapes in parts["train"].items()},
         "loss": course,
