@@ -214,7 +214,7 @@ class ArgusConfig:
 _PAPER_AUTOENCODER = AutoencoderConfig(256, 32, 32, 32, 4, 32, 512, 8192, 4, 0.4, 5, 0.1, 3)
 # fmt: off
 _PRESETS = {
-    "nano":  (AutoencoderConfig(96, 16, 16, 32, 3, 16, 128, 1024, 4, 0.4, 5, 0.1, 2, "none", True, 8192, 64),
+    "nano":  (AutoencoderConfig(48, 24, 16, 32, 3, 24, 128, 1024, 4, 0.4, 5, 0.1, 1, "none", True, 8192, 64),
               TransformerConfig(192, 6, 6, 1024, 576, 12, 576, 0.0)),
     "base":  (AutoencoderConfig(256, 32, 32, 32, 4, 32, 512, 4096, 4, 0.4, 5, 0.1, 3),
               TransformerConfig(768, 12, 12, 4096, 1024, 55, 1024)),
