@@ -262,7 +262,6 @@ def tiny_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_classes_are_what_training_has_enough_of(tiny_data: Path) -> None:
     data = shapes.open_data(tiny_data)
-    assert shapes.find_classes(data, least=8) == ("rod",)
     assert shapes.find_classes(data, least=10) == ("rod",)
     assert shapes.find_classes(data, least=9) == ("ball", "rod")
     found = shapes.labelled(data, "household", "test", ("ball", "rod"))
