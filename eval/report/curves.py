@@ -3,18 +3,23 @@
 import argparse
 import io
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from eval.report.figures import GENERATOR_COLOURS, METADATA, STYLE
 from eval.report.output import write_whole
 
-NOT_CURVES = ("step", "seconds", "threshold", "loss", "commitment", "occupancy")
+NOT_CURVES = ("step", "seconds", "threshold", "loss", "commitment", "occupancy", "restarts")
+# Of the run itself rather than of what it learned; orders of magnitude apart, so on a logarithmic scale of their own.
+COURSE = ("learning_rate", "gradient_norm", "perplexity", "steps_per_second")
+COLOURS = (*GENERATOR_COLOURS, "#D55E00", "#000000", "#999999")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -23,7 +28,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("logs", nargs="+", type=Path, metavar="LOG", help="log.jsonl of a training; a panel each")
     parser.add_argument("--out", type=Path, required=True, help="a .png, .svg or .pdf")
     arguments = parser.parse_args(argv)
-    logs = {path.stem: read_log(path) for path in arguments.logs}
+    logs: dict[str, list[dict[str, Any]]] = {}
+    for path in arguments.logs:
+        name = path.absolute().parent.name if path.stem == "log" else path.stem
+        if name in logs:
+            raise ValueError(f"two logs are called {name}; give them names of their own")
+        logs[name] = read_log(path)
     write_whole(arguments.out, curves_figure(logs, arguments.out.suffix))
     return 0
 
@@ -43,28 +53,42 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 
 def curves_figure(logs: dict[str, list[dict[str, Any]]], suffix: str = ".png") -> bytes:
-    """A picture with a panel a log; the same bytes for the same logs.
+    """A picture with a column a log: what it learned, and below it the course of the run where the log tells it.
+
+    The same bytes for the same logs.
 
     Raises : ValueError for a suffix other than .png, .svg, .pdf
     """
     if suffix not in METADATA:
         raise ValueError(f"figures are {', '.join(METADATA)}, not {suffix!r}")
+    with_course = any(key in lines[-1] for lines in logs.values() for key in COURSE)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(3.6 * len(logs), 2.6), dpi=200, layout="constrained")
+        figure = Figure(figsize=(3.6 * len(logs), 4.2 if with_course else 2.6), dpi=200, layout="constrained")
         FigureCanvasAgg(figure)
-        for index, (name, lines) in enumerate(logs.items()):
-            panel = figure.add_subplot(1, len(logs), index + 1)
-            minutes = [line["seconds"] / 60 for line in lines]
-            for curve, colour in zip(_curves(lines), GENERATOR_COLOURS, strict=False):
-                panel.plot(minutes, [line[curve] for line in lines], color=colour, label=curve.replace("_", " "))
-            panel.set_title(name.replace("-", " "), loc="left", fontsize=8, pad=3)
-            panel.set_xlabel("minutes of training")
-            panel.grid(axis="y", color="#dddddd", linewidth=0.6)
-            panel.legend(frameon=False, fontsize=6.5, loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=4)
+        heights = [2, 1] if with_course else [1]
+        panels = figure.subplots(len(heights), len(logs), squeeze=False, sharex="col", height_ratios=heights)
+        for column, (name, lines) in enumerate(logs.items()):
+            _draw(panels[0, column], lines, _learned(lines))
+            panels[0, column].set_title(name.replace("-", " "), loc="left", fontsize=8, pad=3)
+            if with_course:
+                _draw(panels[1, column], lines, [key for key in COURSE if key in lines[-1]])
+                panels[1, column].set_yscale("log")
+            panels[-1, column].set_xlabel("minutes of training")
         stream = io.BytesIO()
         figure.savefig(stream, format=suffix[1:], metadata=METADATA[suffix])
     return stream.getvalue()
 
 
-def _curves(lines: list[dict[str, Any]]) -> list[str]:
-    return [key for key in lines[-1] if key not in NOT_CURVES]
+def _draw(panel: Axes, lines: list[dict[str, Any]], curves: list[str]) -> None:
+    minutes = [line["seconds"] / 60 for line in lines]
+    for index, curve in enumerate(curves):
+        values = [line.get(curve, math.nan) for line in lines]
+        style = "-" if index < len(COLOURS) else ":"
+        panel.plot(minutes, values, style, color=COLOURS[index % len(COLOURS)], label=curve.replace("_", " "))
+    panel.grid(axis="y", color="#dddddd", linewidth=0.6)
+    if curves:
+        panel.legend(frameon=False, fontsize=6.5, loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=3)
+
+
+def _learned(lines: list[dict[str, Any]]) -> list[str]:
+    return [key for key in lines[-1] if key not in (*NOT_CURVES, *COURSE)]

@@ -29,6 +29,34 @@ def test_the_command_writes_a_picture(tmp_path: Path) -> None:
     assert out.read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_course_of_the_run_has_a_panel_of_its_own() -> None:
+    told = [{**line, "learning_rate": 1e-3, "gradient_norm": 0.5, "perplexity": 300.0, "restarts": 4} for line in LINES]
+    figure = curves_figure({"stage-1": told, "stage-2": LINES}, ".svg").decode()
+    for word in ("learning rate", "gradient norm", "perplexity"):
+        assert word in figure
+    assert "restarts" not in figure
+    assert "learning rate" not in curves_figure({"stage-2": LINES}, ".svg").decode()
+
+
+def test_every_curve_is_drawn_and_one_that_began_later_too() -> None:
+    names = [f"validation_loss_{kind}" for kind in "abcdefghij"]
+    later = [LINES[0], *({**line, **dict.fromkeys(names, 2.0)} for line in LINES[1:])]
+    figure = curves_figure({"stage-2": later}, ".svg").decode()
+    assert all(name.replace("_", " ") in figure for name in names)
+
+
+def test_logs_are_called_by_their_folders(tmp_path: Path) -> None:
+    paths = []
+    for name in ("autoencoder", "transformer"):
+        (tmp_path / name).mkdir()
+        paths.append(str(write(tmp_path / name / "log.jsonl")))
+    out = tmp_path / "curves.svg"
+    assert main([*paths, "--out", str(out)]) == 0
+    assert "autoencoder" in out.read_text() and "transformer" in out.read_text()
+    with pytest.raises(ValueError, match="two logs are called transformer"):
+        main([paths[1], paths[1], "--out", str(out)])
+
+
 def test_what_is_no_log_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_text("")
     with pytest.raises(ValueError, match=r"empty\.jsonl is empty"):
