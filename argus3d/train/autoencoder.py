@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from argus3d.config import AutoencoderConfig
+from argus3d.errors import UserError
 from argus3d.model.autoencoder import ShapeAutoencoder
 from argus3d.train.codebook import CodebookAverage
 from argus3d.train.data import Augmentation, OccupancyBatch, OccupancyData
@@ -34,6 +35,10 @@ class AutoencoderRecipe:
     restart_until: float = 0.75
     augmentation: Augmentation = field(default_factory=Augmentation)
     near_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.near_weight >= 0:
+            raise UserError(f"near_weight is {self.near_weight}; a query counts 0 or more.")
 
 
 class AutoencoderTraining(Training[OccupancyBatch]):
