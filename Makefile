@@ -2,8 +2,8 @@
 # Each combination of settings has files of its own, so changing one and changing it back costs nothing.
 
 PYTHON     ?= python3
-DATA       ?= household
-CHECKPOINT ?= $(if $(filter components,$(DATA)),nano-components,nano)
+DATA       ?= objects
+CHECKPOINT ?= nano
 PROTOCOL   ?= argus3d-v1
 SEED       ?= 0
 DEB        ?=
@@ -15,7 +15,10 @@ SHELL         := bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-# What is measured: sources to prepare, a split, its part that is the reference, and as many training shapes.
+# What is measured: sources to prepare, a split, its part that is the reference, and as many training shapes. `objects`
+# is household and components together, where every task has its table.
+SOURCES_objects    := household components
+SPLIT_objects      := nano-v2
 SOURCES_household  := household procedural
 SPLIT_household    := nano-v1
 SOURCES_procedural := procedural
@@ -33,14 +36,15 @@ TRAINED_shapenet   := shapenet13-v1/train
 TEST               := $(or $(TEST_$(DATA)),test)
 TRAIN              := $(or $(TRAIN_$(DATA)),train_like_test)
 TRAINED_ON         := $(or $(TRAINED_$(DATA)),$(SOURCES_$(DATA):%=%-v1/train))
+TASKED             := $(filter objects,$(DATA))
 # Data that the user brings: they want a path, and the ids of their splits are made from them.
 BROUGHT            := objaverse shapenet
-$(if $(SOURCES_$(DATA)),,$(error DATA=$(DATA) is not known here; choose household, components, procedural, objaverse or shapenet))
+$(if $(SOURCES_$(DATA)),,$(error DATA=$(DATA) is not known here; choose objects, household, components, procedural, objaverse or shapenet))
 $(if $(filter $(BROUGHT),$(DATA)),$(if $(DATA_PATH),,$(error DATA=$(DATA) lies with you; name its folder with DATA_PATH=)))
 
 # Where it goes: the defaults have plain names, every other setting adds its own word.
 NAME    := $(notdir $(CHECKPOINT:%/=%))
-RUN     := $(DATA)$(if $(filter-out nano nano-$(DATA),$(CHECKPOINT)),-$(subst /,_,$(CHECKPOINT:%/=%)))
+RUN     := $(DATA)$(if $(filter-out nano,$(CHECKPOINT)),-$(subst /,_,$(CHECKPOINT:%/=%)))
 RUN     := $(RUN)$(if $(filter-out argus3d-v1,$(PROTOCOL)),-$(basename $(notdir $(PROTOCOL))))
 RUN     := $(RUN)$(if $(filter-out 0,$(SEED)),-seed$(SEED))
 ROOT    := artifacts/data
@@ -49,7 +53,8 @@ RESULTS := reports/results/$(RUN)
 TABLE   := reports/tables/$(RUN)
 FIGURE  := reports/figures/$(RUN)
 
-BIN := .venv/bin
+BIN   := .venv/bin
+COMMA := ,
 ENV := .venv/.installed
 
 help: ## print this
@@ -57,8 +62,9 @@ help: ## print this
 	@echo
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo "  DATA=$(DATA) (household, components, procedural; objaverse and shapenet want DATA_PATH=FOLDER)"
-	@echo "  CHECKPOINT=$(CHECKPOINT) (nano, nano-components or a folder)   PROTOCOL=$(PROTOCOL)"
+	@echo "  DATA=$(DATA) (objects: household and components with a table for every task; household, components, procedural;"
+	@echo "       objaverse and shapenet want DATA_PATH=FOLDER)"
+	@echo "  CHECKPOINT=$(CHECKPOINT) (nano or a folder)   PROTOCOL=$(PROTOCOL) (smoke: a few minutes for all tasks)"
 	@echo "  SEED=$(SEED)   DEB=$(DEB) (the package of household, or the folder of those of components, that you already have)   PYTHON=$(PYTHON)"
 
 # --- environment -----------------------------------------------------------------------------------------------------
@@ -73,13 +79,20 @@ $(ENV): pyproject.toml constraints.txt
 
 # --- data ------------------------------------------------------------------------------------------------------------
 
+# Of the default, DEB is household's package; the others' folder is named by DEB_components.
+DEB_household  ?= $(if $(filter household objects,$(DATA)),$(DEB))
+DEB_components ?= $(if $(filter components,$(DATA)),$(DEB))
+
 PREPARED := $(SOURCES_$(DATA):%=$(ROOT)/%/manifest.json)
 # Half a million shapes are more than a file system likes.
 OF_objaverse = $(DATA_PATH:%= --path %) --packed
 OF_shapenet  = $(DATA_PATH:%= --path %) --packed --classes 13
 
 $(ROOT)/%/manifest.json: | $(ENV)
-	$(BIN)/argus3d data prepare $* --root $(ROOT)$(OF_$*)$(if $(filter $(DATA),$*),$(DEB:%= --deb %))
+	$(BIN)/argus3d data prepare $* --root $(ROOT)$(OF_$*)$(DEB_$*:%= --deb %)
+
+$(ROOT)/%/views.json: $(ROOT)/%/manifest.json
+	$(BIN)/argus3d data prepare $* --root $(ROOT) --views$(OF_$*) >/dev/null
 
 $(ROOT)/splits/%.json: | $(ENV)
 	$(BIN)/argus3d data split $* --path $(DATA_PATH) --root $(ROOT) >/dev/null
@@ -111,14 +124,42 @@ $(SAMPLES)/scrambled/manifest.json: $(SAMPLES)/reconstructed_training_set/manife
 	@rm -rf $(@D)
 	$(BIN)/argus3d sample $(MAKING) --like $(SPLIT)/$(TEST) --scramble $(<D) --out $(@D)
 
+# --- samples of the tasks: several for each of a few shapes ----------------------------------------------------------
+
+FEW    := $(SPLIT)/few
+SMOKE  := $(filter smoke,$(PROTOCOL))
+# How much a condition counts, chosen on validation shapes (`make sweeps`).
+GUIDED := $(DRAW) --guidance 2
+BYS    := nothing category text image
+CUTS   := viewpoint bottom
+VIEWED := $(SOURCES_$(DATA):%=$(ROOT)/%/views.json)
+
+# As many as there are test shapes, of no class in particular.
+$(SAMPLES)/unconditional/manifest.json: $(PREPARED) $(MODEL) $(SPLIT) | $(ENV)
+	$(FRESH)
+	$(BIN)/argus3d sample $(MAKING) $(DRAW) --like $(SPLIT)/$(TEST) --by nothing --out $(@D)
+
+$(BYS:%=$(SAMPLES)/by_%/manifest.json): $(SAMPLES)/by_%/manifest.json: $(VIEWED) $(MODEL) $(SPLIT) | $(ENV)
+	$(FRESH)
+	$(BIN)/argus3d sample $(MAKING) $(if $(filter nothing,$*),$(DRAW),$(GUIDED)) --like $(FEW) --by $* \
+		--each $(if $(SMOKE),2,4) --out $(@D)
+
+$(CUTS:%=$(SAMPLES)/complete_%/manifest.json): $(SAMPLES)/complete_%/manifest.json: $(PREPARED) $(MODEL) $(SPLIT) | $(ENV)
+	$(FRESH)
+	$(BIN)/argus3d complete $(MAKING) $(GUIDED) --like $(FEW) --cut $* --each $(if $(SMOKE),2,10) --out $(@D)
+
 # --- results: one file a row -----------------------------------------------------------------------------------------
 
-GENERATION := $(addprefix $(RESULTS)/,$(NAME).json training_set.json reconstructed_training_set.json scrambled.json \
-              reference_vs_itself.json)
-ROWS       := $(GENERATION) $(RESULTS)/reconstruction.json
+GENERATION := $(addprefix $(RESULTS)/,$(NAME).json $(if $(TASKED),$(NAME)_unconditional.json) training_set.json \
+              reconstructed_training_set.json scrambled.json reference_vs_itself.json)
+TASKS      := $(if $(TASKED),$(addprefix $(RESULTS)/,$(BYS:%=by_%.json) by_class_of_training_set.json guided_reference.json \
+              $(CUTS:%=from_%.json) from_training_set.json from_reference.json memorisation.json test_set.json))
+ROWS       := $(GENERATION) $(RESULTS)/reconstruction.json $(TASKS)
 REFERENCE  := $(SPLIT_$(DATA))/$(TEST)
+FEW_SHAPES := $(SPLIT_$(DATA))/few
 BY          = --protocol $(PROTOCOL) --data-root $(ROOT) --out $@ >/dev/null
 KEEP       := --cache artifacts/distances
+VIEWS      := --views-by efficientnet-lite0-global --cache artifacts/features
 
 $(RESULTS)/$(NAME).json: $(SAMPLES)/generated/manifest.json
 	$(BIN)/argus3d-eval score $(<D) $(REFERENCE) $(KEEP) $(BY)
@@ -138,13 +179,45 @@ $(RESULTS)/reference_vs_itself.json: $(PREPARED) $(SPLIT) | $(ENV)
 $(RESULTS)/reconstruction.json: $(SAMPLES)/reconstructed/manifest.json
 	$(BIN)/argus3d-eval reconstruction $(<D) $(REFERENCE) $(BY)
 
+$(RESULTS)/$(NAME)_unconditional.json: $(SAMPLES)/unconditional/manifest.json
+	$(BIN)/argus3d-eval score $(<D) $(REFERENCE) $(KEEP) $(BY)
+
+# By class is what by text and by image are held against.
+$(RESULTS)/by_nothing.json $(RESULTS)/by_category.json: $(RESULTS)/by_%.json: $(SAMPLES)/by_%/manifest.json
+	$(BIN)/argus3d-eval guided $(<D) $(FEW_SHAPES) $(VIEWS) $(BY)
+
+$(RESULTS)/by_text.json $(RESULTS)/by_image.json: $(RESULTS)/by_%.json: $(SAMPLES)/by_%/manifest.json $(SAMPLES)/by_category/manifest.json
+	$(BIN)/argus3d-eval guided $(<D) $(FEW_SHAPES) --against $(SAMPLES)/by_category $(VIEWS) $(BY)
+
+$(RESULTS)/by_class_of_training_set.json: $(SAMPLES)/by_category/manifest.json
+	$(BIN)/argus3d-eval guided $(<D) $(FEW_SHAPES) --baseline training --training $(subst $() $(),$(COMMA),$(TRAINED_ON)) $(VIEWS) $(BY)
+
+$(RESULTS)/guided_reference.json: $(SAMPLES)/by_category/manifest.json
+	$(BIN)/argus3d-eval guided $(<D) $(FEW_SHAPES) --baseline reference $(VIEWS) $(BY)
+
+$(CUTS:%=$(RESULTS)/from_%.json): $(RESULTS)/from_%.json: $(SAMPLES)/complete_%/manifest.json
+	$(BIN)/argus3d-eval completion $(<D) $(FEW_SHAPES) $(BY)
+
+$(RESULTS)/from_training_set.json: $(SAMPLES)/complete_viewpoint/manifest.json
+	$(BIN)/argus3d-eval completion $(<D) $(FEW_SHAPES) --baseline training --training $(subst $() $(),$(COMMA),$(TRAINED_ON)) $(BY)
+
+$(RESULTS)/from_reference.json: $(SAMPLES)/complete_viewpoint/manifest.json
+	$(BIN)/argus3d-eval completion $(<D) $(FEW_SHAPES) --baseline reference $(BY)
+
+$(RESULTS)/memorisation.json: $(SAMPLES)/unconditional/manifest.json
+	$(BIN)/argus3d-eval memorisation $(<D) $(TRAINED_ON) --name $(NAME) $(BY)
+
+$(RESULTS)/test_set.json: $(PREPARED) $(SPLIT) | $(ENV)
+	$(BIN)/argus3d-eval memorisation $(REFERENCE) $(TRAINED_ON) $(BY)
+
 artifacts/nearest/$(RUN).json: $(SAMPLES)/generated/manifest.json
 	$(BIN)/argus3d-eval nearest $(<D) $(TRAINED_ON) --data-root $(ROOT) --out $@
 
 # --- tables and figures ----------------------------------------------------------------------------------------------
 
 PAGES := $(TABLE).md $(TABLE).csv $(TABLE).tex \
-         $(FIGURE)-metrics.png $(FIGURE)-samples.png $(FIGURE)-reconstructions.png
+         $(FIGURE)-metrics.png $(FIGURE)-samples.png $(FIGURE)-reconstructions.png \
+         $(if $(TASKED),$(BYS:%=$(FIGURE)-by-%.png) $(CUTS:%=$(FIGURE)-complete-%.png))
 
 reproduce-tables: $(PAGES) ## fetch, prepare, sample, measure; write reports/tables and reports/figures
 
@@ -152,7 +225,7 @@ report: reproduce-tables ## the same, under its later name
 
 # README shows the default run.
 $(TABLE).md $(TABLE).csv $(TABLE).tex &: $(ROWS)
-	$(BIN)/argus3d-eval table $^ --out $(TABLE) $(if $(filter household,$(RUN)),--readme README.md)
+	$(BIN)/argus3d-eval table $^ --out $(TABLE) $(if $(filter objects,$(RUN)),--readme README.md)
 	@cat $(TABLE).md
 
 $(FIGURE)-metrics.png: $(GENERATION)
@@ -163,6 +236,12 @@ $(FIGURE)-samples.png: $(SAMPLES)/generated/manifest.json artifacts/nearest/$(RU
 
 $(FIGURE)-reconstructions.png: $(SAMPLES)/reconstructed/manifest.json
 	$(BIN)/argus3d-eval sheet reconstructions $(<D) --data-root $(ROOT) --out $@
+
+$(BYS:%=$(FIGURE)-by-%.png): $(FIGURE)-by-%.png: $(SAMPLES)/by_%/manifest.json
+	$(BIN)/argus3d-eval sheet guided $(<D) --data-root $(ROOT) --out $@
+
+$(CUTS:%=$(FIGURE)-complete-%.png): $(FIGURE)-complete-%.png: $(SAMPLES)/complete_%/manifest.json
+	$(BIN)/argus3d-eval sheet completions $(<D) --data-root $(ROOT) --out $@
 
 # --- notebooks and training ------------------------------------------------------------------------------------------
 
@@ -175,25 +254,16 @@ artifacts/notebooks/%.ipynb: notebooks/%.ipynb $(MODEL) | $(ENV)
 	cp $< $@
 	cd $(@D) && $(CURDIR)/$(BIN)/jupyter execute --inplace $(@F)
 
-NANO_CLASSES := chair,table,lamp,bed,shelf,sofa,mug,bottle,airplane,car,cabinet,vase
-NANO_DATA    := --root $(ROOT) --source household --source procedural \
-                --split eval/splits/household-v1.json --split eval/splits/procedural-v1.json
-
-COMPONENTS   := button,capacitor,connector,crystal,diode,inductor,led,mounting,package,resistor,terminal_block,varistor
-PARTS_DATA   := --root $(ROOT) --source components --split eval/splits/components-v1.json
+LEARNED := household components procedural
+LESSONS := --root $(ROOT) $(LEARNED:%=--source %) $(LEARNED:%=--split eval/splits/%-v1.json) --seed $(SEED)
 
 # Interrupted, they go on where they were.
-train: $(ROOT)/household/manifest.json $(ROOT)/procedural/manifest.json | $(ENV) ## train nano into artifacts/checkpoints/nano (hours)
-	$(BIN)/argus3d train autoencoder $(NANO_DATA) --seed $(SEED) --out artifacts/training/autoencoder
-	$(BIN)/argus3d train transformer $(NANO_DATA) --seed $(SEED) --out artifacts/training/transformer \
-		--variants 12 --variants 4 --weight 6 --weight 1 --autoencoder artifacts/training/autoencoder \
-		--classes $(NANO_CLASSES) --checkpoint artifacts/checkpoints/nano
-
-train-components: $(ROOT)/components/manifest.json | $(ENV) ## train nano-components into artifacts/checkpoints (hours)
-	$(BIN)/argus3d train autoencoder $(PARTS_DATA) --seed $(SEED) --steps 9000 --out artifacts/training/components-autoencoder
-	$(BIN)/argus3d train transformer $(PARTS_DATA) --seed $(SEED) --steps 4000 --out artifacts/training/components-transformer \
-		--variants 8 --autoencoder artifacts/training/components-autoencoder \
-		--classes $(COMPONENTS) --checkpoint artifacts/checkpoints/nano-components
+train: $(LEARNED:%=$(ROOT)/%/manifest.json) $(ROOT)/household/views.json $(ROOT)/components/views.json | $(ENV) ## train nano into artifacts/checkpoints/nano (hours)
+	$(BIN)/argus3d train autoencoder $(LESSONS) --steps 24000 --learning-rate 1.2e-3 --out artifacts/training/autoencoder
+	$(BIN)/argus3d train transformer $(LESSONS) --steps 12000 --out artifacts/training/transformer \
+		--text minilm-tokens --image efficientnet-lite0-patches --part \
+		--variants 8 --variants 6 --variants 2 --weight 12 --weight 6 --weight 1 \
+		--autoencoder artifacts/training/autoencoder --checkpoint artifacts/checkpoints/nano
 
 # --- checks ----------------------------------------------------------------------------------------------------------
 
@@ -218,7 +288,7 @@ lint: | $(ENV) ## ruff and mypy
 # --- tidying ---------------------------------------------------------------------------------------------------------
 
 clean: ## remove prepared data, samples and caches; downloads, trained checkpoints and .venv stay
-	rm -rf $(ROOT) artifacts/samples artifacts/distances artifacts/nearest artifacts/notebooks
+	rm -rf $(ROOT) artifacts/samples artifacts/distances artifacts/features artifacts/nearest artifacts/notebooks
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis build
 
-.PHONY: help reproduce-tables report notebooks train train-components bench test lint clean
+.PHONY: help reproduce-tables report notebooks train bench test lint clean

@@ -7,6 +7,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+LISTS = ("manifest", "views")
+# Rows and folders of the default run.
+GENERATION = (
+    "nano", "nano_unconditional", "training_set", "reconstructed_training_set", "scrambled", "reference_vs_itself",
+)  # fmt: skip
+FOLDERS = ("by_nothing", "by_category", "by_text", "by_image", "complete_viewpoint", "complete_bottom")
+TASKS = (
+    "by_nothing", "by_category", "by_text", "by_image", "by_class_of_training_set", "guided_reference",
+    "from_viewpoint", "from_bottom", "from_training_set", "from_reference", "memorisation", "test_set",
+)  # fmt: skip
 
 
 def make(*words: str) -> subprocess.CompletedProcess[str]:
@@ -38,7 +48,8 @@ def test_every_target_is_documented_and_known(target: str) -> None:
 def test_an_unknown_source_is_refused_in_one_line() -> None:
     done = make("reproduce-tables", "DATA=cats")
     assert done.returncode == 2
-    assert "DATA=cats is not known here; choose household, components, procedural, objaverse or shapenet" in done.stderr
+    known = "objects, household, components, procedural, objaverse or shapenet"
+    assert f"DATA=cats is not known here; choose {known}" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -53,10 +64,31 @@ def test_an_old_python_is_refused_with_a_way_out(tmp_path: Path) -> None:
 
 def test_each_row_and_page_is_made_once() -> None:
     text = make("-nB", "reproduce-tables").stdout
-    for row in ("nano", "training_set", "reconstructed_training_set", "scrambled", "reference_vs_itself"):
-        assert text.count(f"--out reports/results/household/{row}.json") == 1
+    for row in (*GENERATION, *TASKS):
+        assert text.count(f"--out reports/results/objects/{row}.json") == 1, row
     assert text.count("argus3d-eval table ") == 1
-    assert text.count("argus3d data prepare household") == 1
+    for source in ("household", "components"):
+        assert text.count(f"argus3d data prepare {source} --root artifacts/data\n") == 1
+        assert text.count(f"argus3d data prepare {source} --root artifacts/data --views") == 1
+    assert "procedural" not in text
+
+
+@pytest.mark.parametrize("data", ["household", "components", "procedural"])
+def test_a_source_alone_has_the_tables_of_generation_and_reconstruction(data: str) -> None:
+    text = make("-nB", "reproduce-tables", f"DATA={data}").stdout
+    rows = set(re.findall(rf"--out reports/results/{data}/(\w+)\.json", text))
+    assert rows == {*GENERATION, "reconstruction"} - {"nano_unconditional"}
+    assert "guided" not in text and "complete" not in text and "README" not in text
+
+
+def test_text_and_image_are_held_against_class(tmp_path: Path) -> None:
+    text = make("-nB", "reproduce-tables").stdout
+    for by in ("text", "image"):
+        line = recipe(text, f"reports/results/objects/by_{by}.json")
+        assert "--against artifacts/samples/objects/by_category" in line
+    assert "--against" not in recipe(text, "reports/results/objects/by_category.json")
+    smoke = make("-nB", "reproduce-tables", "PROTOCOL=smoke").stdout
+    assert "--each 10 " in text and "--each 10 " not in smoke
 
 
 def test_procedural_needs_no_archive() -> None:
@@ -65,11 +97,11 @@ def test_procedural_needs_no_archive() -> None:
     assert "household" not in text
 
 
-def test_components_have_a_checkpoint_of_their_own() -> None:
+def test_components_alone() -> None:
     text = make("-nB", "reproduce-tables", "DATA=components", "DEB=mine").stdout
     assert "prepare components --root artifacts/data --deb mine" in text
-    assert "--checkpoint nano-components" in recipe(text, "artifacts/samples/components/generated")
-    assert "components-v1/test" in recipe(text, "reports/results/components/nano-components.json")
+    assert "--checkpoint nano " in recipe(text, "artifacts/samples/components/generated")
+    assert "components-v1/test" in recipe(text, "reports/results/components/nano.json")
     assert "household" not in text and "procedural" not in text
 
 
@@ -93,11 +125,13 @@ def test_a_deb_of_the_user_goes_to_household_only() -> None:
     text = make("-nB", "reproduce-tables", "DEB=mine.deb").stdout
     assert "prepare household --root artifacts/data --deb mine.deb" in text
     assert text.count("mine.deb") == 1
+    text = make("-nB", "reproduce-tables", "DEB=mine.deb", "DEB_components=theirs").stdout
+    assert "prepare components --root artifacts/data --deb theirs" in text
 
 
 def test_other_settings_have_files_of_their_own() -> None:
     text = make("-nB", "reproduce-tables", "SEED=3", "PROTOCOL=smoke", "CHECKPOINT=some/where").stdout
-    run = "household-some_where-smoke-seed3"
+    run = "objects-some_where-smoke-seed3"
     assert "--protocol smoke" in recipe(text, f"reports/results/{run}/where.json")
     assert "--checkpoint some/where --seed 3" in recipe(text, f"artifacts/samples/{run}/generated")
     assert f"--out reports/tables/{run}" in text
@@ -107,15 +141,15 @@ def test_other_settings_have_files_of_their_own() -> None:
 @pytest.fixture
 def finished(tmp_path: Path) -> list[str]:
     """Settings under which all files of a run seem to be there, in a folder of the test."""
-    root, run = tmp_path, "household"
-    names = [f"artifacts/data/{source}/manifest.json" for source in ("household", "procedural")]
-    made = ("reconstructed_training_set", "scrambled", "generated", "reconstructed")
+    root, run = tmp_path, "objects"
+    names = [f"artifacts/data/{source}/{name}.json" for source in ("household", "components") for name in LISTS]
+    made = ("reconstructed_training_set", "scrambled", "generated", "reconstructed", "unconditional", *FOLDERS)
     names += [f"artifacts/samples/{run}/{name}/manifest.json" for name in made]
-    rows = ("nano", "training_set", "reconstructed_training_set", "scrambled", "reference_vs_itself", "reconstruction")
-    names += [f"reports/results/{run}/{row}.json" for row in rows]
+    names += [f"reports/results/{run}/{row}.json" for row in (*GENERATION, "reconstruction", *TASKS)]
     names += [f"artifacts/nearest/{run}.json"]
     names += [f"reports/tables/{run}.{kind}" for kind in ("md", "csv", "tex")]
     names += [f"reports/figures/{run}-{name}.png" for name in ("metrics", "samples", "reconstructions")]
+    names += [f"reports/figures/{run}-{name.replace('_', '-')}.png" for name in FOLDERS]
     (root / "Makefile").symlink_to(ROOT / "Makefile")
     for name in ("eval", "argus3d", "pyproject.toml", "constraints.txt"):
         (root / name).symlink_to(ROOT / name)
@@ -136,6 +170,6 @@ def test_a_lost_result_alone_is_measured_again(finished: list[str]) -> None:
     folder = Path(finished[2])
     (folder / ".venv").mkdir()
     (folder / ".venv" / ".installed").touch()
-    (folder / "reports/results/household/training_set.json").unlink()
+    (folder / "reports/results/objects/training_set.json").unlink()
     commands = [line.split()[1] for line in make(*finished).stdout.splitlines() if "argus3d" in line.split()[0]]
     assert commands == ["score", "table", "figure"]
