@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from eval.report.columns import ARROWS, GENERATION, Column, any_has, measured
 from eval.report.output import write_whole
 from eval.report.rows import CEILING, FLOOR, Row, Value, read_rows
+from eval.report.sweeps import read_sweep
 
 # Okabe and Ito's palette, which colour-blind readers tell apart; generators take theirs in the order of the rows.
 GENERATOR_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
@@ -39,11 +40,19 @@ LOGARITHMIC = "ecd_"
 
 
 def main(argv: Sequence[str]) -> int:
-    """`argus3d-eval figure`: draw the generation rows of result files."""
+    """`argus3d-eval figure`: draw the generation rows of result files, or sweeps."""
     parser = argparse.ArgumentParser(prog="argus3d-eval figure", description="Metrics of result files with intervals.")
-    parser.add_argument("results", nargs="+", type=Path, metavar="RESULT", help="result JSON; rows in this order")
+    parser.add_argument("results", nargs="*", type=Path, metavar="RESULT", help="result JSON; rows in this order")
+    parser.add_argument("--sweep", action="append", type=Path, default=[], help="in place of results: a sweep (JSON)")
     parser.add_argument("--out", type=Path, required=True, help="a .png, .svg or .pdf")
     arguments = parser.parse_args(argv)
+    if bool(arguments.results) == bool(arguments.sweep):
+        parser.error("a figure is one of result files or of sweeps: name either")
+    if arguments.sweep:
+        from eval.report.sweep_figures import sweeps_figure  # which takes its style from here
+
+        write_whole(arguments.out, sweeps_figure([*map(read_sweep, arguments.sweep)], arguments.out.suffix))
+        return 0
     write_whole(arguments.out, metrics_figure(read_rows(arguments.results), arguments.out.suffix))
     return 0
 

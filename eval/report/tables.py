@@ -22,6 +22,7 @@ from eval.report.columns import (
 from eval.report.markup import Cell, Table, latex, markdown
 from eval.report.output import write_whole
 from eval.report.rows import Row, better, read_rows
+from eval.report.sweeps import read_sweep, sweep_table
 from eval.report.task_tables import BY_CLASS, TASKS
 
 BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
@@ -38,12 +39,16 @@ CSV_HEADER = [
 def main(argv: Sequence[str]) -> int:
     """`argus3d-eval table`: write .md, .csv and .tex of result files, and the tables into a README if one is named."""
     parser = argparse.ArgumentParser(prog="argus3d-eval table", description="Tables of result files.")
-    parser.add_argument("results", nargs="+", type=Path, metavar="RESULT", help="result JSON; rows in this order")
+    parser.add_argument("results", nargs="*", type=Path, metavar="RESULT", help="result JSON; rows in this order")
+    parser.add_argument("--sweep", action="append", type=Path, default=[], help="a sweep (JSON); may be given again")
     parser.add_argument("--out", type=Path, required=True, help="path without suffix; .md, .csv and .tex are written")
     parser.add_argument("--readme", type=Path, help="also put the tables between the table marks of this file")
     arguments = parser.parse_args(argv)
-    rows = read_rows(arguments.results)
-    tables = all_tables(rows)
+    if not arguments.results and not arguments.sweep:
+        parser.error("nothing to lay out: name result files, or a --sweep")
+    rows, sweeps = read_rows(arguments.results), [read_sweep(path) for path in arguments.sweep]
+    tables = [*all_tables(rows), *map(sweep_table, sweeps)]
+    rows += [row for sweep in sweeps for row in sweep.rows]
     text = "\n".join(markdown(table) for table in tables)
     if arguments.readme:
         shown = "\n".join(markdown(table) for table in tables if table.caption not in (FURTHER, BY_CLASS))

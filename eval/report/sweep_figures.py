@@ -1,0 +1,68 @@
+"""Sweeps as figures: a line of panels a sweep, a metric against what is swept, with its intervals."""
+
+import io
+import math
+from collections.abc import Sequence
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from eval.report.columns import ARROWS, Column
+from eval.report.figures import GENERATOR_COLOURS, METADATA, OTHER_COLOUR, STYLE
+from eval.report.sweeps import Sweep
+
+WIDE = 8.0  # times from the least to the largest place on an axis from which on it is drawn logarithmically
+
+
+def sweeps_figure(sweeps: Sequence[Sweep], suffix: str = ".png") -> bytes:
+    """A picture of sweeps; the same bytes for the same ones.
+
+    Raises : ValueError for a suffix other than .png, .svg, .pdf
+    """
+    if suffix not in METADATA:
+        raise ValueError(f"figures are {', '.join(METADATA)}, not {suffix!r}")
+    across = max(len(sweep.columns) for sweep in sweeps)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(2.4 * across + 0.4, 2.1 * len(sweeps) + 0.3), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(len(sweeps), across, squeeze=False)
+        for sweep, panels in zip(sweeps, axes, strict=True):
+            for panel in panels[len(sweep.columns) :]:
+                panel.set_axis_off()
+            for column, panel in zip(sweep.columns, panels, strict=False):
+                _panel(panel, sweep, column)
+        protocol = sweeps[0].rows[0].protocol
+        words = f"protocol {protocol['name']}, {protocol['confidence']:.0%} intervals; dotted: a perfect generator"
+        figure.supxlabel(words, fontsize=7, color=OTHER_COLOUR)
+        content = io.BytesIO()
+        figure.savefig(content, format=suffix[1:], dpi=150, metadata=METADATA[suffix])
+    return content.getvalue()
+
+
+def _panel(panel: Axes, sweep: Sweep, column: Column) -> None:
+    steps = [step for step in sweep.steps if column.key in step.row.metrics]
+    numbers = not any(math.isnan(step.value) for step in sweep.steps)
+    places = [step.value for step in steps] if numbers else [float(sweep.steps.index(step)) for step in steps]
+    entries = [step.row.metrics[column.key] for step in steps]
+    colour = GENERATOR_COLOURS[0]
+    for place, entry in zip(places, entries, strict=True):
+        if not math.isnan(entry.low) and not math.isnan(entry.high):
+            panel.vlines([place], entry.low * column.scale, entry.high * column.scale, color=colour, linewidth=1.4)
+    line = "-" if numbers else "none"
+    values = [entry.value * column.scale for entry in entries]
+    panel.plot(places, values, linestyle=line, marker="o", markersize=4, color=colour)
+    if entries[0].ideal is not None:
+        panel.axhline(entries[0].ideal * column.scale, color="black", linewidth=0.8, linestyle=":")
+    if numbers and min(places) > 0 and max(places) >= WIDE * min(places):
+        panel.set_xscale("log")
+    if not numbers:
+        panel.set_xlim(-0.5, len(sweep.steps) - 0.5)
+    panel.set_xticks(places, [step.label for step in steps])
+    panel.minorticks_off()
+    words = [column.title, column.sign, ARROWS[entries[0].direction]]
+    panel.set_title(" ".join(word for word in words if word), fontsize=8, fontweight="bold")
+    panel.set_xlabel(sweep.axis, fontsize=7)
+    panel.grid(axis="y", color="#dddddd", linewidth=0.5)
+    panel.set_axisbelow(True)

@@ -1,0 +1,122 @@
+"""Sweeps as tables and figures."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from eval.report import figures
+from eval.report.columns import Column
+from eval.report.sweep_figures import sweeps_figure
+from eval.report.sweeps import read_sweep, sweep_table
+from eval.report.tables import main
+from tests.eval.report.results import PROTOCOL, generation, metric, write_result
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, quality in (("one", 0.2), ("three", 0.6), ("ten", 0.9)):
+        write_result(tmp_path, name, generation(quality))
+    write_result(tmp_path, "back", {"iou": metric(0.7, 0.6, 0.8, "higher", 1.0)}, "reconstruction")
+    return tmp_path
+
+
+def write(folder: Path, **change: Any) -> Path:
+    content = {
+        "schema": 1,
+        "title": "Guidance scale",
+        "axis": "guidance",
+        "columns": ["one_nna_cd", "mmd_cd"],
+        "rows": [
+            {"label": "1", "value": 1, "results": ["one.json"], "facts": {"parameters": 3141592}},
+            {"label": "3", "value": 3, "results": ["three.json"]},
+            {"label": "10", "value": 10, "results": ["ten.json"], "facts": {"tokens": "1 k"}},
+        ],
+    }
+    path = folder / "sweep.json"
+    path.write_text(json.dumps(content | change))
+    return path
+
+
+def test_a_row_holds_its_facts_and_then_its_metrics(folder: Path) -> None:
+    table = sweep_table(read_sweep(write(folder)))
+    assert table.caption == "Guidance scale"
+    assert [cell.text for cell in table.header] == ["guidance", "parameters", "tokens", "1-NNA-CD →", "MMD-CD ↓"]
+    assert [cell.text for cell in table.rows[0]] == ["1", "3,141,592", "—", "90.0", "18.00"]
+    assert [row[3].text for row in table.rows] == ["90.0", "70.0", "55.0"]
+
+
+def test_a_row_may_be_made_of_several_results(folder: Path) -> None:
+    rows = [{"label": "tri-plane", "results": ["back.json", "one.json"]}, {"label": "grid", "results": ["three.json"]}]
+    sweep = read_sweep(write(folder, columns=["iou", "one_nna_cd"], rows=rows))
+    table = sweep_table(sweep)
+    assert [[cell.text for cell in row] for row in table.rows] == [["tri-plane", "70.0", "90.0"], ["grid", "—", "70.0"]]
+
+
+def test_the_table_command_takes_sweeps_beside_results_or_alone(folder: Path) -> None:
+    sweep = write(folder)
+    for results in ([], [str(folder / "ten.json")]):
+        assert main([*results, "--sweep", str(sweep), "--out", str(folder / "t")]) == 0
+        assert "**Guidance scale**" in (folder / "t.md").read_text()
+        assert "guidance 3,sweep,all,20,one_nna_cd,0.7" in (folder / "t.csv").read_text()
+        assert ("**Generated against reference shapes**" in (folder / "t.md").read_text()) == bool(results)
+    with pytest.raises(SystemExit):
+        main(["--out", str(folder / "t")])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"schema": 2}, "schema 2 is not 1"),
+        ({"rows": []}, "no rows or no columns"),
+        ({"columns": ["mmd"]}, "no table knows the column 'mmd'"),
+        ({"columns": ["uhd"]}, "no result of any row has uhd"),
+        ({"rows": [{"label": "1", "results": []}]}, "row '1' names no results"),
+        ({"rows": [{"label": "1", "results": ["one.json", "ten.json"]}]}, "two results of row '1' have mmd_cd"),
+        ({"rows": [{"results": ["one.json"]}]}, "is no sweep"),
+    ],
+)
+def test_what_is_no_sweep_is_refused_in_a_sentence(folder: Path, change: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        read_sweep(write(folder, **change))
+
+
+def test_missing_files_and_mixed_protocols_are_named(folder: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"none\.json is missing"):
+        read_sweep(folder / "none.json")
+    with pytest.raises(FileNotFoundError, match=r"gone\.json is missing"):
+        read_sweep(write(folder, rows=[{"label": "1", "results": ["gone.json"]}]))
+    write_result(folder, "ten", generation(0.9), protocol=PROTOCOL | {"hash": "cd" * 32})
+    with pytest.raises(ValueError, match="different protocols"):
+        read_sweep(write(folder))
+
+
+def test_metrics_of_networks_have_columns_by_their_names(folder: Path) -> None:
+    write_result(folder, "net", {"frechet_views_1a2b3c4d": metric(3.0, 2.0, 4.0)})
+    rows = [{"label": "1", "results": ["net.json"]}]
+    sweep = read_sweep(write(folder, columns=["frechet_views_1a2b3c4d"], rows=rows))
+    assert sweep.columns == [Column("frechet_views_1a2b3c4d", "Fréchet views 1a2b3c4d", 1.0, "", 3)]
+
+
+def test_the_figure_names_what_it_draws_and_is_the_same_each_time(folder: Path) -> None:
+    sweep = read_sweep(write(folder))
+    words = [{"label": label, "results": [f"{label}.json"]} for label in ("one", "ten")]
+    kinds = read_sweep(write(folder, title="Kinds", axis="kind", rows=words, columns=["cov_cd"]))
+    once = sweeps_figure([sweep, kinds], ".svg")
+    assert once == sweeps_figure([sweep, kinds], ".svg")
+    for word in ("1-NNA-CD", "MMD-CD", "COV-CD", "guidance", "kind"):
+        assert word in once.decode()
+    with pytest.raises(ValueError, match=r"not '\.gif'"):
+        sweeps_figure([sweep], ".gif")
+
+
+def test_the_figure_command_draws_results_or_sweeps(folder: Path) -> None:
+    sweep, out = write(folder), folder / "figure.png"
+    assert figures.main(["--sweep", str(sweep), "--out", str(out)]) == 0
+    assert np.asarray(Image.open(out).convert("L")).std() > 5
+    for words in ([], [str(folder / "one.json"), "--sweep", str(sweep)]):
+        with pytest.raises(SystemExit):
+            figures.main([*words, "--out", str(out)])
