@@ -169,12 +169,12 @@ def iou_curves(
     for start in range(0, len(data), batch):
         rows = range(start, min(start + batch, len(data)))
         clouds = np.stack([data.cloud(i, model.config.points, np.random.default_rng(i), np.eye(3)) for i in rows])
+        stored = [data.shape(i) for i in rows]
         with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
             tokens = model.encode(torch.from_numpy(clouds).to(device))
-            queries = torch.from_numpy(data.uniform[start : rows.stop].astype(np.float32)).to(device)
+            queries = torch.from_numpy(np.stack([one.uniform for one in stored]).astype(np.float32)).to(device)
             probability = torch.sigmoid(model.occupancy(model.decode(tokens), queries).float()).cpu().numpy()
-        inside = data.uniform_inside[start : rows.stop]
-        for row, truth in zip(probability, inside, strict=True):
+        for row, truth in zip(probability, (one.uniform_inside for one in stored), strict=True):
             above = row >= THRESHOLDS[:, None]
             ious.append((above & truth).sum(1) / np.maximum(1, (above | truth).sum(1)))
         all_tokens.append(tokens.cpu())

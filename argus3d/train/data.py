@@ -1,4 +1,4 @@
-"""Batches for both stages: prepared shapes in memory, every draw a function of (seed, step)."""
+"""Batches for both stages: prepared shapes, every draw a function of (seed, step)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from torch import Tensor
 
 from argus3d.data.prepared import PreparedShape
 from argus3d.data.shape_files import BOX
+
+HELD_BYTES = 2**32  # a third of a megabyte a shape: some 13,000 shapes
 
 
 @dataclass(frozen=True)
@@ -49,20 +51,37 @@ class OccupancyBatch(NamedTuple):
     weight: Tensor
 
 
-class OccupancyData:
-    """Clouds and occupancy samples of prepared shapes, held in memory as float16."""
+class ShapeArrays(NamedTuple):
+    """What is stored of a shape: cloud (N, 3) float16; uniform and near queries (Q, 3) float16 and which are inside."""
 
-    def __init__(self, shapes: Sequence[PreparedShape]) -> None:
-        self.clouds = np.stack([shape.cloud() for shape in shapes])
-        self._extents = np.stack([np.ptp(cloud.astype(np.float32), axis=0) for cloud in self.clouds])
-        uniform, near = ([shape.occupancy(kind) for shape in shapes] for kind in ("uniform", "near"))
-        self.uniform = np.stack([points for points, _ in uniform])
-        self.uniform_inside = np.stack([inside for _, inside in uniform])
-        self.near = np.stack([points for points, _ in near])
-        self.near_inside = np.stack([inside for _, inside in near])
+    cloud: NDArray[np.float16]
+    uniform: NDArray[np.float16]
+    uniform_inside: NDArray[np.bool_]
+    near: NDArray[np.float16]
+    near_inside: NDArray[np.bool_]
+
+    @property
+    def bytes(self) -> int:
+        return sum(array.nbytes for array in self)
+
+
+class OccupancyData:
+    """Clouds and occupancy samples of prepared shapes: in memory where `held_bytes` hold all, else read when asked for.
+
+    Shapes that come without queries near the surface, as those of Objaverse-MIX, give uniform ones in their place.
+    """
+
+    def __init__(self, shapes: Sequence[PreparedShape], held_bytes: int = HELD_BYTES) -> None:
+        self._shapes = shapes
+        held = len(shapes) * _read(shapes[0]).bytes <= held_bytes
+        self._held = [_read(shape) for shape in shapes] if held else None
 
     def __len__(self) -> int:
-        return len(self.clouds)
+        return len(self._shapes)
+
+    def shape(self, index: int) -> ShapeArrays:
+        """What is stored of a shape."""
+        return _read(self._shapes[index]) if self._held is None else self._held[index]
 
     def cloud(
         self, index: int, count: int, rng: np.random.Generator, matrix: NDArray[np.float64]
@@ -71,17 +90,8 @@ class OccupancyData:
 
         A cloud of fewer points gives all that it has and some of them again.
         """
-        held = self.clouds.shape[1]
-        points = self.clouds[index][rng.choice(held, count, replace=count > held)]
-        return (points.astype(np.float64) @ self.normalised(index, matrix)).astype(np.float32)
-
-    def normalised(self, index: int, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """`matrix` (3, 3) scaled so that a shape comes out with longest side 1 again."""
-        if np.count_nonzero(matrix - np.diag(np.diag(matrix))) == 0:
-            extent = self._extents[index]
-            return matrix / ((extent * np.abs(np.diag(matrix))).max() / extent.max())
-        changed = self.clouds[index].astype(np.float32) @ matrix.astype(np.float32)
-        return matrix / float(np.ptp(changed, axis=0).max())
+        stored = self.shape(index).cloud
+        return _draw(stored, count, rng, normalised(stored, matrix))
 
     def batch(
         self,
@@ -98,13 +108,36 @@ class OccupancyData:
     def _row(
         self, index: int, points: int, queries: int, augmentation: Augmentation, rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], ...]:
-        matrix = augmentation.matrix(rng)
-        cloud = self.cloud(index, points, rng, matrix)
+        matrix, stored = augmentation.matrix(rng), self.shape(index)
+        scaled = normalised(stored.cloud, matrix)
+        cloud = _draw(stored.cloud, points, rng, scaled)
         cloud += rng.normal(0, 0.0005, cloud.shape).astype(np.float32)  # the released amount of noise
-        u = rng.choice(self.uniform.shape[1], queries, replace=False)
-        n = rng.choice(self.near.shape[1], queries, replace=False)
-        stored = np.concatenate([self.uniform[index, u], self.near[index, n]]).astype(np.float64)
-        asked: NDArray[np.float32] = (stored @ self.normalised(index, matrix)).astype(np.float32)
-        inside = np.concatenate([self.uniform_inside[index, u], self.near_inside[index, n]]).astype(np.float32)
+        u = rng.choice(len(stored.uniform), queries, replace=False)
+        n = rng.choice(len(stored.near), queries, replace=False)
+        places = np.concatenate([stored.uniform[u], stored.near[n]]).astype(np.float64)
+        asked: NDArray[np.float32] = (places @ scaled).astype(np.float32)
+        inside = np.concatenate([stored.uniform_inside[u], stored.near_inside[n]]).astype(np.float32)
         within: NDArray[np.float32] = (np.abs(asked).max(1) <= BOX).astype(np.float32)
         return cloud, asked, inside, within
+
+
+def normalised(cloud: NDArray[np.float16], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`matrix` (3, 3) scaled so that a cloud (N, 3) times it has longest side 1 again."""
+    if np.count_nonzero(matrix - np.diag(np.diag(matrix))) == 0:
+        extent = np.ptp(cloud.astype(np.float32), axis=0)
+        return matrix / ((extent * np.abs(np.diag(matrix))).max() / extent.max())
+    changed = cloud.astype(np.float32) @ matrix.astype(np.float32)
+    return matrix / float(np.ptp(changed, axis=0).max())
+
+
+def _draw(
+    cloud: NDArray[np.float16], count: int, rng: np.random.Generator, matrix: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    points = cloud[rng.choice(len(cloud), count, replace=count > len(cloud))]
+    return (points.astype(np.float64) @ matrix).astype(np.float32)
+
+
+def _read(shape: PreparedShape) -> ShapeArrays:
+    uniform = shape.occupancy("uniform")
+    near = shape.occupancy("near") if "near" in shape.queries else uniform
+    return ShapeArrays(shape.cloud(), *uniform, *near)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -37,6 +37,23 @@ class Variants:
         return np.stack([*known, *(self.augmentation.matrix(rng) for _ in range(self.count - 2))][: self.count])
 
 
+class Clouds(Protocol):
+    """Clouds by the number of the shape, such as an array (S, N, 3)."""
+
+    def __getitem__(self, shape: int, /) -> NDArray[np.float16]: ...
+
+
+@dataclass(frozen=True)
+class FirstPoints:
+    """The first `count` points of each cloud; they are in no order."""
+
+    data: OccupancyData
+    count: int
+
+    def __getitem__(self, shape: int, /) -> NDArray[np.float16]:
+        return self.data.shape(shape).cloud[: self.count]
+
+
 @dataclass(frozen=True, eq=False)
 class TokenGroup:
     """The shapes of a part of a split.
@@ -44,7 +61,7 @@ class TokenGroup:
     weight : how often a shape is drawn, relative to one of another group
     tokens : (S, K, T) int16, of K variants; the first is the shape as it is, the second is mirrored in x
     classes : (S,) int64, -1 for shapes of no class
-    clouds : (S, N, 3) float16, of the shapes as they are; None where the model takes no parts
+    clouds : by shape (N, 3) float16, as it is; None where the model takes no parts
     matrices : (S, K, 3, 3), what each variant's cloud is multiplied by
     texts : (S, L, F) float16 and mask (S, L); None where the model takes none
     images : (S, 2, V, L, F) float16, V pictures of the shape and of its mirror image; None where there are no pictures
@@ -53,7 +70,7 @@ class TokenGroup:
     weight: float
     tokens: NDArray[np.int16]
     classes: NDArray[np.int64]
-    clouds: NDArray[np.float16] | None = None
+    clouds: "Clouds | None" = None
     matrices: NDArray[np.float64] | None = None
     texts: tuple[NDArray[np.float16], NDArray[np.bool_]] | None = None
     images: NDArray[np.float16] | None = None
@@ -90,7 +107,7 @@ class GroupMaker:
         parts = "part" in kinds
         return TokenGroup(
             weight, self._tokens(name, ids, data, variants), classes,
-            data.clouds[:, : self.autoencoder.config.points] if parts else None,
+            FirstPoints(data, self.autoencoder.config.points) if parts else None,
             np.stack([variants.matrices(item_rng(self.seed, one)) for one in ids]) if parts else None,
             self._texts(kinds["text"], shapes) if "text" in kinds else None,
             self._images(name, kinds["image"], shapes) if "image" in kinds else None,
