@@ -105,14 +105,14 @@ def autoencoder_step(config: AutoencoderConfig, queries: int, plan: Plan) -> Pre
     with _kept() as kept, counter:
         _forward(model, queries, torch.bfloat16 if plan.bfloat16 else torch.float32)
     memory = _held(_count(model), plan)
-    memory["activations"] = plan.rows_at_once * sum(kept.values())
+    memory["activations"] = plan.rows_at_once * (sum(kept.values()) + _pooling(config))
     if plan.bfloat16:
         memory["weights in bfloat16"] = 2 * _count(model)
     return Prediction(_count(model), memory, 3 * counter.get_total_flops() * plan.rows)
 
 
 def _forward(model: ShapeAutoencoder, queries: int, dtype: torch.dtype) -> None:
-    """One row; the pooling by cells, whose sizes depend on the data, moves rows and multiplies nothing."""
+    """One row, without the pooling by cells, whose sizes depend on the data; see `_pooling`."""
     config = model.config
     blocks = cast(list[nn.Module], list(model.encoder.blocks))
     net = blocks[0](model.encoder.point_in(_empty(config.points, 3)))
@@ -127,6 +127,16 @@ def _forward(model: ShapeAutoencoder, queries: int, dtype: torch.dtype) -> None:
     places = _empty(1, queries, 3)
     features = model.decoder.sample_planes(planes.float(), places)  # float32 under autocast, too
     model.decoder.from_features(features.to(dtype), places.to(dtype))
+
+
+def _pooling(config: AutoencoderConfig) -> int:
+    """Bytes that pooling by cells keeps of a row: the cells, who holds each maximum, and what the planes are means of.
+
+    It multiplies nothing.
+    """
+    planes, long = 3, 8
+    holders = planes * (config.blocks - 1) * config.encoder_hidden
+    return config.points * (holders + planes * long + FLOAT * config.plane_channels)
 
 
 def _empty(*shape: int) -> Tensor:
