@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+
 from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
 from eval.sources import Job
@@ -13,25 +15,28 @@ def of_reference(tasks: Sequence[Task]) -> list[Task]:
     return [Task(task.shape, tuple(again(task.shape, n) for n in range(len(task.samples)))) for task in tasks]
 
 
-def of_training(tasks: Sequence[Task], training: Iterable[Job], seed: int) -> list[Task]:
-    """The same tasks with random training shapes of the class in the place of the samples.
+def of_training(tasks: Sequence[Task], training: Iterable[Job], seed: int) -> tuple[list[Task], list[str]]:
+    """The same tasks with random training shapes of the class in the place of the samples, and what to know of them.
 
-    Raises : UserError for a class of which there are fewer training shapes than samples of a shape
+    Where a class has fewer training shapes than there are samples of a shape, some stand for several.
+
+    Raises : UserError for a class without training shapes
     """
     pools: dict[str, list[Job]] = {}
     for job in training:
         if not job.problem:
             pools.setdefault(job.category, []).append(job)
-    return [Task(task.shape, tuple(_retrieved(task, pools, seed))) for task in tasks]
+    small = {t.shape.category for t in tasks if len(pools.get(t.shape.category, ())) < len(t.samples)}
+    notes = [f"some training shapes stand for several samples, as there are too few of {', '.join(sorted(small))}"]
+    return [Task(task.shape, tuple(_retrieved(task, pools, seed))) for task in tasks], notes if small else []
 
 
 def _retrieved(task: Task, pools: Mapping[str, list[Job]], seed: int) -> list[Job]:
-    count, category = len(task.samples), task.shape.category
-    pool = pools.get(category, [])
-    if len(pool) < count:
+    pool = pools.get(task.shape.category, [])
+    if not pool:
         raise UserError(
-            f"there are {len(pool)} training shapes of class {category!r}, but {count} are wanted in the place of the "
-            "samples; name more parts with --training, or leave the class away by --category."
+            f"there is no training shape of class {task.shape.category!r} to stand for samples; name more parts with "
+            "--training, or leave the class away by --category."
         )
-    chosen = item_rng(seed, f"training:{task.shape.id}").choice(len(pool), count, replace=False)
-    return [again(pool[index], number) for number, index in enumerate(chosen)]
+    order = np.resize(item_rng(seed, f"training:{task.shape.id}").permutation(len(pool)), len(task.samples))
+    return [again(pool[index], number) for number, index in enumerate(order)]

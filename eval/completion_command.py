@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from argus3d.errors import UserError
@@ -29,8 +30,9 @@ def main(argv: Sequence[str]) -> int:
     protocol = runs.get(arguments)
     tasks = read_tasks(arguments.folder, arguments.reference, arguments.data_root, categories(arguments))
     parts = read_parts(arguments.folder, [task.shape.id for task in tasks])
-    measured = in_place(tasks, arguments, protocol)
+    measured, notes = in_place(tasks, arguments, protocol)
     result = evaluate_completion(measured, parts, protocol, runs.row_name(arguments))
+    result = replace(result, notes=(*result.notes, *notes))
     return runs.finish(result, arguments, start, runs.command("completion", argv), about(tasks, arguments))
 
 
@@ -50,15 +52,17 @@ def categories(arguments: argparse.Namespace) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, (arguments.category or "").split(","))))
 
 
-def in_place(tasks: list[Task], arguments: argparse.Namespace, protocol: Protocol) -> list[Task]:
-    """The tasks with what --baseline puts in the place of their samples."""
+def in_place(
+    tasks: list[Task], arguments: argparse.Namespace, protocol: Protocol
+) -> tuple[Sequence[Task], Sequence[str]]:
+    """The tasks with what --baseline puts in the place of their samples, and what to know of it."""
     if (arguments.baseline == "training") != bool(arguments.training):
         raise UserError("--baseline training takes its shapes from --training SPLIT/PART; give both or neither.")
     if arguments.baseline == "reference":
-        return of_reference(tasks)
+        return of_reference(tasks), ()
     if arguments.baseline == "training":
         return of_training(tasks, _training(arguments), protocol.seed)
-    return tasks
+    return tasks, ()
 
 
 def about(tasks: Sequence[Task], arguments: argparse.Namespace) -> dict[str, str]:

@@ -40,8 +40,8 @@ def main(argv: Sequence[str]) -> int:
         for folder in (arguments.folder, arguments.against)
     )
     viewers = [ViewFeatures.load(name, arguments.cache) for name in dict.fromkeys(arguments.views_by)]
-    measured = in_place(tasks, arguments, protocol)
+    measured, notes = in_place(tasks, arguments, protocol)
     result = evaluate_guided(measured, protocol, runs.row_name(arguments), viewers, others)
-    if arguments.against:
-        result = replace(result, data={**result.data, "against": arguments.against.name})
+    against = {"against": arguments.against.name} if arguments.against else {}
+    result = replace(result, notes=(*result.notes, *notes), data={**result.data, **against})
     return runs.finish(result, arguments, start, runs.command("guided", argv), about(tasks, arguments))

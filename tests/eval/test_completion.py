@@ -97,6 +97,7 @@ def test_completions_that_came_stand_for_those_that_did_not() -> None:
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, dict[str, Axes]]:
     monkeypatch.chdir(tmp_path)
     write_toys(Path("data"), {"chair": 5, "table": 4}, "known", "known-v1/train", 2500)
+    write_toys(Path("data"), {"lamp": 2}, "lamps", "lamps-v1/train")
     return tmp_path, prepare(Path("data"), {"chair": 2, "table": 2})
 
 
@@ -128,6 +129,14 @@ def test_the_command_measures_completions_and_what_gives_them_meaning(root: tupl
     assert floor["uhd"] < 0.06 and floor["completeness_0.03"] > made["completeness_0.03"]
 
 
+def test_training_shapes_of_a_small_class_stand_for_several_samples(root: tuple[Path, dict[str, Axes]]) -> None:
+    folder, axes = root
+    write_tasks(folder / "made", axes, lambda shape, n: axes[shape], each=5, parts=True)
+    result = run("made", "--baseline", "training", "--training", "known-v1/train")
+    assert result["notes"][-1].endswith("as there are too few of table")
+    assert result["counts"]["generated"]["found"] == 20
+
+
 def test_the_whole_equals_the_loop(root: tuple[Path, dict[str, Axes]]) -> None:
     folder, axes = root
     rng = np.random.default_rng(0)
@@ -145,7 +154,7 @@ def test_the_whole_equals_the_loop(root: tuple[Path, dict[str, Axes]]) -> None:
     [
         (("--baseline", "training"), "give both or neither"),
         (("--training", "known-v1/train"), "give both or neither"),
-        (("--baseline", "training", "--training", "known-v1/train"), "5 training shapes of class 'chair', but 7"),
+        (("--baseline", "training", "--training", "lamps-v1/train"), "no training shape of class 'chair'"),
         (("--category", "sofa"), "no shape of sofa"),
     ],
 )
