@@ -10,13 +10,12 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 
 from argus3d.errors import UserError
 from argus3d.train.ahead import ahead
 from argus3d.train.average import WeightAverage
 from argus3d.train.processes import first, rank, said_by_first, world
-from argus3d.train.spread import Spread, like, like_parameters, recompute_blocks, whole
+from argus3d.train.spread import Spread, like, like_parameters, recompute_blocks, together, whole
 from argus3d.train.state import (
     Course,
     clear_scratch,
@@ -154,7 +153,7 @@ class _Run:
         self.optimizer.step()
         if self.average is not None:
             self.average.update(number)
-        watch.add(number, sums, norm.full_tensor() if isinstance(norm, DTensor) else norm, rate)
+        watch.add(number, sums, together(norm), rate)
 
     def _validate(self, watch: Watch) -> None:
         entry = {"step": self.course.done, "seconds": round(self.course.seconds, 1), **watch.values()}

@@ -1,4 +1,7 @@
-"""A model over several processes: a copy in each (DDP), or a share of every tensor in each (FSDP2)."""
+"""A model over several processes: a copy in each (DDP), or a share of every tensor in each (FSDP2).
+
+What torch has for it is imported where it is used: it takes longer than all else that a command imports.
+"""
 
 import warnings
 from collections.abc import Callable
@@ -9,8 +12,6 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
-from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.checkpoint import checkpoint
 
@@ -52,6 +53,8 @@ class Spread:
 
 
 def _shard(model: nn.Module, bfloat16: bool) -> None:
+    from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+
     policy = MixedPrecisionPolicy(
         param_dtype=torch.bfloat16 if bfloat16 else None, reduce_dtype=torch.float32, cast_forward_inputs=False
     )
@@ -84,9 +87,11 @@ def whole(value: Any) -> Any:
 
     All processes must call it; only in the first the whole tensors are kept.
     """
-    if isinstance(value, DTensor):
-        full = value.full_tensor()
-        return full.cpu() if dist.get_rank() == 0 else None
+    if not dist.is_initialized():
+        return value
+    if isinstance(value, Tensor):
+        full = together(value)
+        return full if full is value else full.cpu() if dist.get_rank() == 0 else None
     if isinstance(value, dict):
         return {key: whole(part) for key, part in value.items()}
     if isinstance(value, list):
@@ -94,8 +99,21 @@ def whole(value: Any) -> Any:
     return value
 
 
+def together(tensor: Tensor) -> Tensor:
+    """The whole of a tensor that may be shared out, on its device. All processes must call it."""
+    if not dist.is_initialized():
+        return tensor
+    from torch.distributed.tensor import DTensor
+
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
 def like(tensor: Tensor, model: Tensor) -> Tensor:
     """`tensor` cut as `model` is, if it is cut."""
+    if not dist.is_initialized():
+        return tensor
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
     if not isinstance(model, DTensor):
         return tensor
     return distribute_tensor(tensor.to(model.device), model.device_mesh, model.placements, src_data_rank=None)

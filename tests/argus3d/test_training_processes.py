@@ -40,7 +40,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for rank in range(2)
     ]
     try:
-        assert [worker.wait(120) for worker in workers] == [0, 0]
+        assert [worker.wait(300) for worker in workers] == [0, 0]
         yield folder
     finally:
         for worker in workers:
