@@ -62,6 +62,8 @@ class LoopConfig:
             raise UserError(f"schedule {self.schedule!r} is not known; it is {' or '.join(SCHEDULES)}.")
         if not 0 <= self.ema < 1:
             raise UserError(f"ema is {self.ema}; a decay is at least 0 and less than 1.")
+        if not (self.learning_rate > 0 and self.clip > 0):
+            raise UserError(f"learning_rate is {self.learning_rate} and clip {self.clip}; both are more than 0.")
         if self.patience and self.keep_best is None:
             raise UserError("patience needs a metric to wait for; name it with --keep-best.")
 
@@ -196,9 +198,8 @@ class _Run:
         course = found[0] if found else Course()
         if said_by_first(course.done) != course.done:
             raise UserError(f"{self.folder} is not the same folder on all machines; name one that they share.")
-        if found is None:
-            return course
-        self._load(found[1])
+        if found is not None:
+            self._load(found[1])
         if first():
             drop_log_after(self.folder, course.done)
         return course

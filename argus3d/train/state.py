@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -59,11 +60,11 @@ def read_state(
     defaults : what settings were before they were saved
     shared : let processes share the pages of the file
 
-    Raises: UserError naming the settings that differ.
+    Raises: UserError naming the settings that differ, or for a file that cannot be read.
     """
     if not path.exists():
         return None
-    saved = torch.load(path, weights_only=True, map_location="cpu", mmap=shared)
+    saved = _read(path, shared)
     groups = [({**defaults, **saved[group]}, now) for group, now in settings.items() if group in saved]
     found = [difference for before, now in groups for difference in _differences(before, now)]
     if found:
@@ -71,6 +72,16 @@ def read_state(
             f"{path} was trained with other settings: {', '.join(found)}; name another folder or remove this one."
         )
     return Course(**{field.name: saved[field.name] for field in fields(Course) if field.name in saved}), saved["state"]
+
+
+def _read(path: Path, shared: bool = False) -> dict[str, Any]:
+    try:
+        saved: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu", mmap=shared)
+    except (FileNotFoundError, PermissionError):
+        raise
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:  # as torch tells of half a file
+        raise UserError(f"{path} is damaged or no state of a training; remove it to begin anew.") from error
+    return saved
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
@@ -112,8 +123,11 @@ def trained(folder: Path) -> Trained:
     best, last = folder / "best.pt", folder / "last.pt"
     if not last.exists():
         raise UserError(f"{last} is missing; train first, with `argus3d train ... --out {folder}`.")
-    saved = torch.load(best if best.exists() else last, weights_only=True, map_location="cpu")
-    weights = saved["weights"] if best.exists() else saved["state"].get("ema", saved["state"]["model"])
+    saved = _read(last)
+    weights = saved["state"].get("ema", saved["state"]["model"])
+    if saved.get("best") is not None:  # and not another run's
+        saved = _read(best)
+        weights = saved["weights"]
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     line = next((line for line in lines if line["step"] == saved["done"]), None)
     if line is None:

@@ -1,5 +1,6 @@
 """A run that was interrupted ends as one that was not."""
 
+import math
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -108,6 +109,37 @@ def test_half_a_line_of_the_log_is_dropped(tmp_path: Path) -> None:
     assert [line["step"] for line in log(tmp_path)] == [12, 24]
 
 
+def test_a_run_killed_before_its_first_save_logs_no_step_twice(tmp_path: Path) -> None:
+    loop = replace(LOOP, save_every=24, validate_every=6)
+    training = transformer_training(loop)
+    interrupt(training, 20)
+    with pytest.raises(Interrupted):
+        training.run(tmp_path)
+    transformer_training(loop).run(tmp_path)
+    assert [line["step"] for line in log(tmp_path)] == [6, 12, 18, 24]
+
+
+def test_a_damaged_state_is_named_and_left_alone(tmp_path: Path) -> None:
+    transformer_training().run(tmp_path)
+    half = (tmp_path / "last.pt").read_bytes()[:5000]
+    for content in (half, b"", b"no state at all"):
+        (tmp_path / "last.pt").write_bytes(content)
+        with pytest.raises(UserError, match=r"last\.pt is damaged or no state of a training; remove it"):
+            transformer_training().run(tmp_path)
+        with pytest.raises(UserError, match=r"last\.pt is damaged"):
+            trained(tmp_path)
+        assert (tmp_path / "last.pt").read_bytes() == content
+
+
+def test_the_best_of_a_run_that_is_gone_is_not_taken(tmp_path: Path) -> None:
+    transformer_training(AVERAGED).run(tmp_path)
+    assert (tmp_path / "best.pt").exists()
+    (tmp_path / "last.pt").unlink()
+    last = transformer_training()
+    last.run(tmp_path)
+    assert same_weights(trained(tmp_path).weights, last.model.state_dict())
+
+
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
     transformer_training().run(tmp_path)
     before = (tmp_path / "last.pt").read_bytes()
@@ -177,6 +209,8 @@ def test_settings_that_make_no_sense_are_refused() -> None:
         ({"schedule": "linear"}, "'linear' is not known; it is cosine or constant"),
         ({"ema": 1.0}, "less than 1"),
         ({"patience": 3}, "--keep-best"),
+        ({"learning_rate": -1.0}, "both are more than 0"),
+        ({"clip": math.nan}, "both are more than 0"),
     ):
         with pytest.raises(UserError, match=said):
             LoopConfig(**{**asdict(LOOP), **wrong})

@@ -11,6 +11,7 @@ import torch
 from argus3d.train.processes import first, first_before_others, joined
 from argus3d.train.training import Execution
 from tests.argus3d.trainings import (
+    BEST_TOGETHER,
     TOGETHER,
     Interrupted,
     autoencoder_training,
@@ -31,7 +32,7 @@ def main(folder: Path) -> None:
         for parallel in ("ddp", "fsdp"):
             execution = Execution(parallel=parallel, recompute=parallel == "fsdp")
             transformer_training(TOGETHER, execution).run(folder / f"transformer-{parallel}")
-            guided_training(TOGETHER, execution=execution).run(folder / f"guided-{parallel}")
+            guided_training(BEST_TOGETHER, execution=execution).run(folder / f"guided-{parallel}")
         unfinished = transformer_training(TOGETHER, Execution(parallel="fsdp"))
         interrupt(unfinished, 7)
         try:

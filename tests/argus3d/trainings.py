@@ -31,6 +31,7 @@ LOOP = LoopConfig(
 RECIPE = AutoencoderRecipe(queries=32, unquantized_steps=6, restart_every=3)
 # Few steps, past the start of the codebook, with all that is kept beside the weights.
 TOGETHER = replace(LOOP, steps=9, batch=4, save_every=4, validate_every=4, ema=0.5)
+BEST_TOGETHER = replace(TOGETHER, keep_best="validation_loss")
 
 
 @functools.cache
