@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from argus3d.encoders import IMAGE_ENCODERS
 from eval import runs
 from eval.completion_command import about, add_arguments, categories, in_place
 from eval.guided import evaluate_guided
 from eval.task_folder import read_tasks
-from eval.view_features import ViewFeatures
+from eval.view_features import ENCODERS, ViewFeatures
 
 
 def main(argv: Sequence[str]) -> int:
@@ -27,8 +26,7 @@ def main(argv: Sequence[str]) -> int:
         help="samples for the same shapes, guided in another way: differences from theirs are measured too",
     )  # fmt: skip
     parser.add_argument(
-        "--views-by", action="append", default=[], metavar="ENCODER",
-        choices=[name for name in IMAGE_ENCODERS if name.endswith("-global")],
+        "--views-by", action="append", default=[], metavar="ENCODER", choices=ENCODERS,
         help="also compare features of rendered views by this encoder (%(choices)s); may be given again",
     )  # fmt: skip
     parser.add_argument("--cache", type=Path, help="folder that keeps features of views between runs")

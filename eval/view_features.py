@@ -15,14 +15,23 @@ import numpy.typing as npt
 from argus3d.data.files import beside, sha256_file
 from argus3d.data.formats.mesh_files import read_mesh_file
 from argus3d.data.views import camera_matrices
-from argus3d.encoders import ImageEncoder, TextEncoder, image_encoder, image_from_bytes, text_encoder
+from argus3d.encoders import (
+    IMAGE_ENCODERS,
+    ImageEncoder,
+    TextEncoder,
+    image_encoder,
+    image_from_bytes,
+    text_encoder,
+)
 from argus3d.errors import UserError
 from argus3d.render import Model
+from eval import dino
 from eval.features.network import NAME_DIGITS
 from eval.sources import Job
 
 VIEWS = (0, 4, 8)  # a third of a turn apart, one of each elevation
 SIZE = 224  # pixels a side
+ENCODERS = (*(name for name in IMAGE_ENCODERS if name.endswith("-global")), dino.NAME)
 JOINT = "clip-vit-b-32-global"  # the encoder whose pictures and texts share a space
 VERSION = 1  # of what decides a picture
 
@@ -47,6 +56,8 @@ class ViewFeatures:
     def load(cls, name: str, cache: Path | None = None) -> "ViewFeatures":
         """By the name of an encoder of images, and a folder of caches. Raises : UserError where it is not here"""
         kept = cache and cache / f"views-{name}.npz"
+        if name == dino.NAME:
+            return cls(dino.Dino(), None, kept)
         return cls(image_encoder(name), text_encoder(name) if name == JOINT else None, kept)
 
     @property

@@ -23,6 +23,7 @@ from eval.guided import evaluate_guided
 from eval.protocol import get_protocol
 from eval.task_folder import Task, read_tasks
 from eval.view_features import VIEWS, ViewFeatures
+from tests.argus3d.clip_files import write_clip_cache
 from tests.eval.task_folders import Axes, prepare, write_tasks
 from tests.reference import tasks as loops
 
@@ -259,3 +260,12 @@ def test_folders_for_different_shapes_are_not_compared(root: tuple[Path, dict[st
     made = tasks(root[0], "made", root[1], 0.1)
     with pytest.raises(UserError, match="samples for different shapes"):
         evaluate_guided(made, SMOKE, against=made[:-1])
+
+
+def test_clip_alone_brings_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("transformers", reason="CLIP comes with the extra argus3d[text]")
+    write_clip_cache(tmp_path)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    clip = ViewFeatures.load("clip-vit-b-32-global")
+    assert np.linalg.norm(clip.of_text("a chair")) == pytest.approx(1, abs=1e-5)
+    assert clip.texts is not None and clip.name == clip.encoder.sha256[:8]
