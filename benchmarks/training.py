@@ -54,6 +54,7 @@ class RandomShape:
 
     seed: int
     sizes: PrepareConfig
+    queries: tuple[str, ...] = ("uniform", "near")
 
     def cloud(self) -> NDArray[np.float16]:
         return self._points(self.sizes.surface_points)

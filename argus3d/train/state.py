@@ -74,12 +74,12 @@ def read_state(
     return Course(**{field.name: saved[field.name] for field in fields(Course) if field.name in saved}), saved["state"]
 
 
-def _read(path: Path, shared: bool = False) -> dict[str, Any]:
+def _read(path: Path, shared: bool) -> dict[str, Any]:
     try:
         saved: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu", mmap=shared)
     except (FileNotFoundError, PermissionError):
         raise
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:  # as torch tells of half a file
+    except (RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
         raise UserError(f"{path} is damaged or no state of a training; remove it to begin anew.") from error
     return saved
 
@@ -123,10 +123,10 @@ def trained(folder: Path) -> Trained:
     best, last = folder / "best.pt", folder / "last.pt"
     if not last.exists():
         raise UserError(f"{last} is missing; train first, with `argus3d train ... --out {folder}`.")
-    saved = _read(last)
+    saved = _read(last, shared=True)  # the optimiser's part is large and stays on disk
     weights = saved["state"].get("ema", saved["state"]["model"])
     if saved.get("best") is not None:  # and not another run's
-        saved = _read(best)
+        saved = _read(best, shared=True)
         weights = saved["weights"]
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     line = next((line for line in lines if line["step"] == saved["done"]), None)
