@@ -55,6 +55,7 @@ class AutoencoderConfig:
 
     points : of a cloud, in training, and so wherever a shape is encoded
     latent_filters : of the U-Net over the token grid; None for as many as `unet_filters`, those of the planes' own
+    local_coordinates : whether the encoder is also told where in its cell a point lies; the released one is not
     representation : what tokens stand for. "coupled", the released one: places that the three planes share; "triplane":
         places of one plane each, by the same convolutions; "grid": places of space, for which every size of a plane is
         one of a grid of cells
@@ -77,6 +78,7 @@ class AutoencoderConfig:
     aligned: bool = False
     points: int = 30000
     latent_filters: int | None = None
+    local_coordinates: bool = False
     representation: str = "coupled"
 
     def __post_init__(self) -> None:
@@ -214,7 +216,7 @@ class ArgusConfig:
 _PAPER_AUTOENCODER = AutoencoderConfig(256, 32, 32, 32, 4, 32, 512, 8192, 4, 0.4, 5, 0.1, 3)
 # fmt: off
 _PRESETS = {
-    "nano":  (AutoencoderConfig(48, 24, 16, 32, 3, 24, 128, 1024, 4, 0.4, 5, 0.1, 1, "none", True, 8192, 64),
+    "nano":  (AutoencoderConfig(48, 24, 16, 32, 3, 24, 128, 1024, 4, 0.4, 5, 0.1, 1, "none", True, 8192, 64, True),
               TransformerConfig(192, 6, 6, 1024, 576, 12, 576, 0.0)),
     "base":  (AutoencoderConfig(256, 32, 32, 32, 4, 32, 512, 4096, 4, 0.4, 5, 0.1, 3),
               TransformerConfig(768, 12, 12, 4096, 1024, 55, 1024)),

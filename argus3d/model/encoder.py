@@ -63,12 +63,24 @@ class PointEncoder(nn.Module):
         super().__init__()
         hidden = config.encoder_hidden
         self.resolution, self.padding = config.plane_resolution, config.padding
-        self.point_in = nn.Linear(3, 2 * hidden)
+        self.local = config.local_coordinates
+        self.point_in = nn.Linear(6 if self.local else 3, 2 * hidden)
         self.blocks = nn.ModuleList(ResidualBlock(2 * hidden, hidden) for _ in range(config.blocks))
         self.plane_out = nn.Linear(hidden, config.plane_channels)
         self.uses_unet = config.encoder_unet == "used"
         if config.encoder_unet != "none":
             self.unet = UNet(config.plane_channels, config.plane_channels, config.unet_depth, config.unet_filters)
+
+    def _coordinates(self, points: Tensor) -> Tensor:
+        """What is known of each point: where it is and, if asked for, where in its cell, in [-1, 1] along each axis.
+
+        A network of few layers takes long to learn so fine a function of the place; convolutions cannot, for they do
+        not know which cell they are at.
+        """
+        if not self.local:
+            return points
+        within = 2 * ((plane_coordinates(points, self.padding) * self.resolution) % 1) - 1
+        return torch.cat([points, within], 2)  # (B, N, 6)
 
     def forward(self, points: Tensor) -> Tensor:
         cells = cell_indices(plane_coordinates(points, self.padding), self.resolution)
@@ -82,7 +94,7 @@ class PointEncoder(nn.Module):
         flat = (cells + count * torch.arange(batch, device=points.device)[:, None]).flatten(1)  # (K, B*N)
         compact = [torch.unique(cells, return_inverse=True) for cells in flat]
 
-        net = self.blocks[0](self.point_in(points.flatten(0, 1)))  # (B*N, H)
+        net = self.blocks[0](self.point_in(self._coordinates(points).flatten(0, 1)))  # (B*N, H)
         for block in self.blocks[1:]:
             pooled = sum(_PoolByCell.apply(net, inverse, len(cells)) for cells, inverse in compact)
             net = block(torch.cat([net, pooled], 1))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,7 @@ import torch
 from argus3d.config import ArgusConfig
 from argus3d.model.autoencoder import ShapeAutoencoder
 from argus3d.model.coordinates import cell_indices, plane_coordinates
-from argus3d.model.encoder import _PoolByCell
+from argus3d.model.encoder import PointEncoder, _PoolByCell
 from argus3d.model.quantizer import Quantizer
 from argus3d.model.unet import UNet
 from tests.argus3d.sizes import AUTOENCODER
@@ -100,3 +102,17 @@ def test_forward_is_decode_of_encode_with_gradients_through_the_quantiser(model:
 
 def test_the_unet_keeps_its_size() -> None:
     assert UNet(3, 5, 3, 4)(torch.rand(2, 3, 16, 16)).shape == (2, 5, 16, 16)
+
+
+def test_local_coordinates_tell_where_in_its_cell_a_point_lies() -> None:
+    encoder = PointEncoder(replace(AUTOENCODER, local_coordinates=True))
+    assert encoder.point_in.in_features == 6
+    resolution, side = AUTOENCODER.plane_resolution, 1 + AUTOENCODER.padding
+    for column in range(resolution):
+        for place in (-0.9, 0.0, 0.8):
+            x = ((column + (place + 1) / 2) / resolution - 0.5) * side
+            row = encoder._coordinates(torch.tensor([[[x, 0.0, x]]]))[0, 0]
+            torch.testing.assert_close(row[[0, 2, 3, 5]], torch.tensor([x, x, place, place]), atol=2e-3, rtol=0)
+    plain = PointEncoder(AUTOENCODER)
+    points = torch.rand(2, 5, 3)
+    assert torch.equal(plain._coordinates(points), points)
