@@ -259,7 +259,7 @@ LESSONS := --root $(ROOT) $(LEARNED:%=--source %) $(LEARNED:%=--split eval/split
 
 # Interrupted, they go on where they were.
 train: $(LEARNED:%=$(ROOT)/%/manifest.json) $(ROOT)/household/views.json $(ROOT)/components/views.json | $(ENV) ## train nano into artifacts/checkpoints/nano (hours)
-	$(BIN)/argus3d train autoencoder $(LESSONS) --steps 24000 --learning-rate 1.2e-3 --out artifacts/training/autoencoder
+	$(BIN)/argus3d train autoencoder $(LESSONS) --steps 20000 --learning-rate 1.2e-3 --out artifacts/training/autoencoder
 	$(BIN)/argus3d train transformer $(LESSONS) --steps 12000 --out artifacts/training/transformer \
 		--text minilm-tokens --image efficientnet-lite0-patches --part \
 		--variants 8 --variants 6 --variants 2 --weight 12 --weight 6 --weight 1 \
