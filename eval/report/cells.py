@@ -56,7 +56,7 @@ def general_notes(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def unit_note(rows: Sequence[Row], columns: Sequence[Column]) -> str:
-    """On how many points distances were taken, and units."""
+    """On how many points distances were taken, and units; "" where there are neither."""
     protocol = rows[0].protocol
     units = [
         f"{column.title} in {row.metrics[column.key].unit.replace('^2', '²')}"
@@ -65,6 +65,8 @@ def unit_note(rows: Sequence[Row], columns: Sequence[Column]) -> str:
         if column.key in row.metrics and row.metrics[column.key].unit
     ]
     used = [_how_measured(name, protocol) for name in measured(rows)]
+    if not used and not units:
+        return ""
     return "; ".join([*used, *units]) + " (side: the longest of a shape's box)."
 
 

@@ -3,6 +3,9 @@
 A sweep is a JSON file: a `title`, the `axis` that is swept, the `columns` (keys of metrics), and `rows`. A row has a
 `label`, the result files that it is made of (`results`, paths from the sweep's own folder; no metric may be in two of
 them), a `value` where the axis is one of numbers, and `facts` that were not measured, such as parameters or tokens.
+
+Or it is a folder of one result a row, each with a `<row>.facts.json` beside it: the `study` it belongs to, the row's
+`title` and `order`, its `facts`, which of them is the axis (`x`, if any), and the `budget` that it had.
 """
 
 import json
@@ -25,12 +28,17 @@ from eval.report.columns import (
     of_network,
 )
 from eval.report.markup import Cell, Table
-from eval.report.rows import Row, read_rows
+from eval.report.rows import NOT_SAID, Row, read_rows
 
 SCHEMA = 1
+TRAINING = (
+    Column("codebook_use", "codebook use", 1e2, "%", 1),
+    Column("validation_loss", "validation loss", 1.0, "", 3),
+    Column("train_loss", "training loss", 1.0, "", 3),
+)
 KNOWN = {
     column.key: column
-    for block in (*GENERATION.values(), RECONSTRUCTION, COMPLETION, GUIDED, MEMORISATION, (JSD,))
+    for block in (*GENERATION.values(), RECONSTRUCTION, COMPLETION, GUIDED, MEMORISATION, (JSD,), TRAINING)
     for column in block
 }
 
@@ -53,6 +61,7 @@ class Sweep:
     axis: str
     columns: Sequence[Column]
     steps: Sequence[Step]
+    notes: Sequence[str] = ()
 
     @property
     def rows(self) -> list[Row]:
@@ -65,8 +74,15 @@ def read_sweep(path: Path) -> Sweep:
     Raises : FileNotFoundError, or ValueError for a file that is no sweep, a column that no table knows or no row has,
         results of different protocols, or a metric that two results of a row have
     """
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"sweep {path} is missing; write it beside its results")
+    sweep = _read_folder(path) if path.is_dir() else _read_file(path)
+    if len({step.row.protocol["hash"] for step in sweep.steps}) > 1:
+        raise ValueError(f"{path}: its results are of different protocols; measure all by one")
+    return sweep
+
+
+def _read_file(path: Path) -> Sweep:
     try:
         content = json.loads(path.read_text())
         if content["schema"] != SCHEMA:
@@ -81,9 +97,47 @@ def read_sweep(path: Path) -> Sweep:
     absent = [column.key for column in columns if not any(column.key in step.row.metrics for step in steps)]
     if absent:
         raise ValueError(f"{path}: no result of any row has {absent[0]}; mend its columns")
-    if len({step.row.protocol["hash"] for step in steps}) > 1:
-        raise ValueError(f"{path}: its results are of different protocols; measure all by one")
     return Sweep(title, axis, columns, steps)
+
+
+def _read_folder(folder: Path) -> Sweep:
+    found = []
+    for path in sorted(folder.glob("*.facts.json")):
+        try:
+            facts = json.loads(path.read_text())
+            found.append(((facts["order"], str(facts["title"])), str(facts["study"]), facts, _fact_step(path, facts)))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path} does not describe a row of a sweep ({error}); mend it") from error
+    if not found:
+        raise ValueError(f"{folder} holds no .facts.json, so no sweep; name the folder of one study")
+    found.sort(key=lambda entry: entry[0])
+    steps = [step for *_, step in found]
+    keys = dict.fromkeys(key for step in steps for key in step.row.metrics)
+    _, study, first, _ = found[0]
+    axis = str(first["x"]) if "x" in first else "row"
+    notes = _budgets({step.label: facts.get("budget", {}) for *_, facts, step in found})
+    return Sweep(study.replace("_", " "), axis.replace("_", " "), [_titled(key) for key in keys], steps, notes)
+
+
+def _fact_step(path: Path, content: Mapping[str, Any]) -> Step:
+    """One row of a folder, from its facts and the result beside them."""
+    label, facts = str(content["title"]), dict(content["facts"])
+    row = read_rows([path.with_name(path.name.removesuffix(".facts.json") + ".json")])[0]
+    value = float(facts[content["x"]]) if "x" in content else math.nan
+    said = {str(name).replace("_", " "): _said(fact) for name, fact in facts.items()}
+    return Step(label, value, said, replace(row, name=label, kind="sweep", groups={}))
+
+
+def _budgets(budgets: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What the rows could spend: once if all could spend the same."""
+    said = {
+        label: "budget: " + ", ".join(f"{key.replace('_', ' ')} {_said(fact)}" for key, fact in sorted(budget.items()))
+        for label, budget in budgets.items()
+        if budget
+    }
+    if len(said) == len(budgets) and len(set(said.values())) == 1:
+        return [next(iter(said.values())) + "."]
+    return [f"{label}: {words}." for label, words in said.items()]
 
 
 def sweep_table(sweep: Sweep) -> Table:
@@ -101,8 +155,24 @@ def sweep_table(sweep: Sweep) -> Table:
             ]
             for step in sweep.steps
         ],
-        notes=[*general_notes(rows), unit_note(rows, sweep.columns), *training_notes(rows)],
+        notes=[*general_notes(rows), *filter(None, [unit_note(rows, sweep.columns)]), *sweep.notes, *_trained(rows)],
     )
+
+
+def _trained(rows: Sequence[Row]) -> list[str]:
+    """What generators were trained on, where any result says so."""
+    return list(training_notes(rows)) if any(row.trained_on != NOT_SAID for row in rows) else []
+
+
+def _titled(key: str) -> Column:
+    """The column of a key; a metric of one group, such as "iou_household", is shown like the metric itself."""
+    try:
+        return _column(key)
+    except ValueError:
+        own = next((KNOWN[key[:end]] for end in range(len(key), 0, -1) if key[:end] in KNOWN and key[end] == "_"), None)
+        if own is None:
+            return Column(key, key.replace("_", " "), 1.0, "", 3)
+        return replace(own, key=key, title=f"{own.title}{key.removeprefix(own.key).replace('_', ' ')}")
 
 
 def _column(key: str) -> Column:
@@ -129,4 +199,6 @@ def _step(folder: Path, axis: str, entry: Mapping[str, Any]) -> Step:
 
 
 def _said(fact: Any) -> str:
-    return f"{fact:,}" if isinstance(fact, int | float) else str(fact)
+    if isinstance(fact, bool) or not isinstance(fact, int | float):
+        return str(fact)
+    return f"{fact:.3g}" if isinstance(fact, float) and abs(fact) < 10 else f"{fact:,.0f}"

@@ -120,3 +120,53 @@ def test_the_figure_command_draws_results_or_sweeps(folder: Path) -> None:
     for words in ([], [str(folder / "one.json"), "--sweep", str(sweep)]):
         with pytest.raises(SystemExit):
             figures.main([*words, "--out", str(out)])
+
+
+# A folder of rows
+
+
+def row(folder: Path, name: str, order: int, metrics: dict[str, Any], **more: Any) -> None:
+    folder.mkdir(exist_ok=True)
+    write_result(folder, name, metrics, "sweep")
+    content = {
+        "study": "representation", "row": name, "title": name.replace("_", "-"), "order": order,
+        "facts": {"tokens": 1024 * order, "seconds_per_step": 0.2134}, "budget": {"steps": 1500},
+    }  # fmt: skip
+    (folder / f"{name}.facts.json").write_text(json.dumps(content | more))
+
+
+def test_a_folder_of_rows_is_a_sweep_by_their_order(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    row(study, "tri_plane", 2, {"iou_household": metric(0.6, 0.5, 0.7, "higher", 1.0)})
+    row(study, "coupled", 1, {"iou_household": metric(0.7, 0.6, 0.8, "higher", 1.0), "odd_key": metric(2.0, 1.0, 3.0)})
+    sweep = read_sweep(study)
+    table = sweep_table(sweep)
+    assert table.caption == "representation" and sweep.notes == ["budget: steps 1,500."]
+    assert [cell.text for cell in table.header] == ["row", "tokens", "seconds per step", "IoU household ↑", "odd key ↓"]
+    assert [[cell.text for cell in line] for line in table.rows] == [
+        ["coupled", "1,024", "0.213", "70.0", "2.000"],
+        ["tri-plane", "2,048", "0.213", "60.0", "—"],
+    ]
+    assert len(table.notes) == 2, "the protocol and the budget: no distances were taken, no training data is said"
+
+
+def test_a_fact_may_be_the_axis_and_budgets_may_differ(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    for order in (1, 4):
+        entry = {"validation_loss": metric(3.0 / order, 2.0 / order, 4.0 / order)}
+        row(study, f"width_{order}", order, entry, x="tokens", budget={"steps": order})
+    sweep = read_sweep(study)
+    assert sweep.axis == "tokens" and [step.value for step in sweep.steps] == [1024, 4096]
+    assert sweep.notes == ["width-1: budget: steps 1.", "width-4: budget: steps 4."]
+    assert "validation loss" in sweeps_figure([sweep], ".svg").decode()
+
+
+def test_folders_that_are_no_sweep_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"holds no \.facts\.json"):
+        read_sweep(tmp_path)
+    row(tmp_path / "study", "one", 1, {}, x="width")
+    with pytest.raises(ValueError, match=r"one\.facts\.json does not describe a row of a sweep \('width'\)"):
+        read_sweep(tmp_path / "study")
+    (tmp_path / "study" / "one.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"one\.json is missing"):
+        read_sweep(tmp_path / "study")
