@@ -123,7 +123,9 @@ class ConditionEmbedding(nn.Module):
     def check(self, conditions: Conditions) -> None:
         """Raises: UserError for a kind that is not in the config, features of another shape, or no class of it."""
         category, lowest = conditions.category, NO_CLASS if self.config.droppable else 0
-        if len(category) == 0 or int(category.min()) < lowest or int(category.max()) >= self.config.classes:
+        # On a GPU to look at a value is to wait for it; the sampler looks before it sends them there.
+        fit = (category >= lowest) & (category < self.config.classes)
+        if len(category) == 0 or (category.device.type == "cpu" and not bool(fit.all())):
             nothing = " (or -1 for none)" if self.config.droppable else ""
             raise UserError(
                 f"class indices must lie in 0 .. {self.config.classes - 1}{nothing}; got {category.tolist()}."

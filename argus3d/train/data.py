@@ -52,13 +52,14 @@ class OccupancyBatch(NamedTuple):
 
 
 class ShapeArrays(NamedTuple):
-    """What is stored of a shape: cloud (N, 3) float16; uniform and near queries (Q, 3) float16 and which are inside."""
+    """Cloud (N, 3) float16 of a shape; uniform and near queries (Q, 3) float16 and which are inside (Q,)."""
 
     cloud: NDArray[np.float16]
     uniform: NDArray[np.float16]
     uniform_inside: NDArray[np.bool_]
     near: NDArray[np.float16]
     near_inside: NDArray[np.bool_]
+    extent: NDArray[np.float32]  # (3,), of the cloud
 
     @property
     def bytes(self) -> int:
@@ -90,8 +91,8 @@ class OccupancyData:
 
         A cloud of fewer points gives all that it has and some of them again.
         """
-        stored = self.shape(index).cloud
-        return _draw(stored, count, rng, normalised(stored, matrix))
+        stored = self.shape(index)
+        return _draw(stored.cloud, count, rng, normalised(stored, matrix))
 
     def batch(
         self,
@@ -109,7 +110,7 @@ class OccupancyData:
         self, index: int, points: int, queries: int, augmentation: Augmentation, rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], ...]:
         matrix, stored = augmentation.matrix(rng), self.shape(index)
-        scaled = normalised(stored.cloud, matrix)
+        scaled = normalised(stored, matrix)
         cloud = _draw(stored.cloud, points, rng, scaled)
         cloud += rng.normal(0, 0.0005, cloud.shape).astype(np.float32)  # the released amount of noise
         u = rng.choice(len(stored.uniform), queries, replace=False)
@@ -121,12 +122,11 @@ class OccupancyData:
         return cloud, asked, inside, within
 
 
-def normalised(cloud: NDArray[np.float16], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`matrix` (3, 3) scaled so that a cloud (N, 3) times it has longest side 1 again."""
+def normalised(stored: ShapeArrays, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`matrix` (3, 3) scaled so that a shape's cloud times it has longest side 1 again."""
     if np.count_nonzero(matrix - np.diag(np.diag(matrix))) == 0:
-        extent = np.ptp(cloud.astype(np.float32), axis=0)
-        return matrix / ((extent * np.abs(np.diag(matrix))).max() / extent.max())
-    changed = cloud.astype(np.float32) @ matrix.astype(np.float32)
+        return matrix / ((stored.extent * np.abs(np.diag(matrix))).max() / stored.extent.max())
+    changed = stored.cloud.astype(np.float32) @ matrix.astype(np.float32)
     return matrix / float(np.ptp(changed, axis=0).max())
 
 
@@ -140,4 +140,5 @@ def _draw(
 def _read(shape: PreparedShape) -> ShapeArrays:
     uniform = shape.occupancy("uniform")
     near = shape.occupancy("near") if "near" in shape.queries else uniform
-    return ShapeArrays(shape.cloud(), *uniform, *near)
+    cloud = shape.cloud()
+    return ShapeArrays(cloud, *uniform, *near, np.ptp(cloud.astype(np.float32), axis=0))

@@ -66,6 +66,9 @@ class TransformerTraining(Training[TokenBatch]):
         rows = {"rows": [len(group) for group in self.train], "shares": self._shares.round(6).tolist()}
         return flat({"model": _json(asdict(self.model.config)), "recipe": asdict(self.recipe)}) | rows
 
+    def uses_all(self) -> bool:
+        return not self._kinds  # a step has some kinds of conditions, seldom all
+
     def batch(self, number: int) -> TokenBatch:
         rng = np.random.default_rng([self.loop.seed, number])
         kinds = [kind for kind in self._kinds if rng.random() < self.recipe.kind]
