@@ -11,13 +11,14 @@ from torch.nn import functional as F
 
 from argus3d.config import AutoencoderConfig
 from argus3d.errors import UserError
-from argus3d.model.autoencoder import ShapeAutoencoder
+from argus3d.model.autoencoder import AutoencoderLosses, ShapeAutoencoder
 from argus3d.train.codebook import CodebookAverage
 from argus3d.train.data import Augmentation, OccupancyBatch, OccupancyData
 from argus3d.train.loop import LoopConfig, run
 from argus3d.train.processes import first, gathered
 from argus3d.train.training import SINGLE, Execution, Stateful, Training, flat
 
+CODEBOOKS = ("averages", "gradient")
 THRESHOLDS = np.round(np.arange(0.2, 0.71, 0.05), 2)
 
 
@@ -25,6 +26,10 @@ THRESHOLDS = np.round(np.arange(0.2, 0.71, 0.05), 2)
 class AutoencoderRecipe:
     """What stage 1 trains with besides the loop's own settings.
 
+    commitment : weight of the term that moves latents to codes
+    unquantized_steps : before the codebook starts from the latents that there are then; 0 for a codebook as it was made
+    codebook : how codes move: "averages" of the latents that take them, with restarts of those that nobody takes, or by
+        the "gradient" of the term that `AutoencoderConfig.codebook_weight` weighs
     near_weight : what a query near the surface counts, where a uniform one counts 1
     """
 
@@ -35,8 +40,11 @@ class AutoencoderRecipe:
     restart_until: float = 0.75
     augmentation: Augmentation = field(default_factory=Augmentation)
     near_weight: float = 1.0
+    codebook: str = "averages"
 
     def __post_init__(self) -> None:
+        if self.codebook not in CODEBOOKS:
+            raise UserError(f"codebook {self.codebook!r} is not known; it is {' or '.join(CODEBOOKS)}.")
         if not self.near_weight >= 0:
             raise UserError(f"near_weight is {self.near_weight}; a query counts 0 or more.")
 
@@ -44,7 +52,7 @@ class AutoencoderRecipe:
 class AutoencoderTraining(Training[OccupancyBatch]):
     """One training run of stage 1 on shapes drawn group by group, each group with its share of the batch.
 
-    Mean binary cross-entropy over the queries, the commitment term, and a codebook of moving averages.
+    Mean binary cross-entropy over the queries, the commitment term, and a codebook that the recipe says how to move.
     """
 
     model: ShapeAutoencoder
@@ -56,9 +64,10 @@ class AutoencoderTraining(Training[OccupancyBatch]):
     ) -> None:  # fmt: skip
         torch.manual_seed(loop.seed)
         # Convolutions of so few channels take a seventh less time where the channels of a pixel lie together.
-        model = ShapeAutoencoder(config).to(execution.device)
-        self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.model.quantizer.codebook.weight.requires_grad_(False)
+        layout = torch.channels_last_3d if config.representation == "grid" else torch.channels_last
+        self.model = ShapeAutoencoder(config).to(execution.device).to(memory_format=layout)  # type: ignore[call-overload]
+        self.by_gradient = recipe.codebook == "gradient"
+        self.model.quantizer.codebook.weight.requires_grad_(self.by_gradient)
         self.codebook = CodebookAverage(self.model.quantizer)
         self.loop, self.recipe, self.groups, self.shares = loop, recipe, groups, shares
         self.validation, self.execution, self.device = validation, execution, execution.device
@@ -73,11 +82,16 @@ class AutoencoderTraining(Training[OccupancyBatch]):
         sizes = {"model": asdict(self.model.config), "recipe": asdict(self.recipe)}
         return flat(sizes) | {"shapes": [len(group) for group in self.groups], "shares": self.shares}
 
+    def settings_before(self) -> dict[str, Any]:
+        return {
+            "model.local_coordinates": False, "model.representation": "coupled", "recipe.codebook": "averages"
+        }  # fmt: skip
+
     def state(self) -> dict[str, Stateful]:
         return {"codebook": self.codebook}
 
     def uses_all(self) -> bool:
-        return self.model.config.encoder_unet != "unused"
+        return self.model.config.encoder_unet != "unused" and not self.by_gradient  # without codes at first
 
     def batch(self, number: int) -> OccupancyBatch:
         # One generator decides which group each row of the batch comes from, then its shape.
@@ -96,26 +110,29 @@ class AutoencoderTraining(Training[OccupancyBatch]):
         part = OccupancyBatch(*(column[rows].to(self.device) for column in batch))
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.loop.bfloat16):
             codes = self.model.codes(part.points)
-            used, commitment = self._quantize(codes, number)
+            used, terms = self._quantize(codes, number)
             logits = self.model.occupancy(self.model.uncoupler(self.model.quantizer.expand(used)), part.queries)
         entropy = F.binary_cross_entropy_with_logits(logits.float(), part.inside, part.weight, reduction="sum")
         # Over the weight of the whole batch, so that the mean of slices is the whole; times 1.0 for one slice.
         occupancy = entropy / batch.weight.sum().to(self.device) * (len(batch.weight) / len(part.weight))
-        loss = occupancy + self.recipe.commitment * commitment
-        return {"loss": loss, "occupancy": occupancy, "commitment": commitment}
+        loss = occupancy + self.recipe.commitment * terms.commitment
+        if self.by_gradient:
+            loss = loss + self.model.config.codebook_weight * terms.codebook
+        return {"loss": loss, "occupancy": occupancy, "commitment": terms.commitment}
 
-    def _quantize(self, codes: Tensor, number: int) -> tuple[Tensor, Tensor]:
+    def _quantize(self, codes: Tensor, number: int) -> tuple[Tensor, AutoencoderLosses]:
         codes = codes.float()
         if number < self.recipe.unquantized_steps:
-            return codes, codes.new_zeros(())
+            return codes, AutoencoderLosses(codes.new_zeros(()), codes.new_zeros(()))
         if not self._taken:
             self._generator.manual_seed(self.loop.seed * 1_000_003 + number)
-        if not self._taken and number == self.recipe.unquantized_steps:
+        if not self._taken and number == self.recipe.unquantized_steps > 0:
             self._start_codebook(number)
         tokens = self.model.quantizer.nearest(codes)
-        nearest = self.model.quantizer.codebook(tokens).detach()
+        nearest = self.model.quantizer.codebook(tokens)
         self._taken.append((codes.detach().flatten(0, 1), tokens.flatten()))
-        return codes + (nearest - codes).detach(), F.mse_loss(codes, nearest)
+        losses = AutoencoderLosses(F.mse_loss(nearest, codes.detach()), F.mse_loss(codes, nearest.detach()))
+        return codes + (nearest - codes).detach(), losses
 
     def _start_codebook(self, number: int) -> None:
         if first():
@@ -133,6 +150,9 @@ class AutoencoderTraining(Training[OccupancyBatch]):
             return
         latents, tokens = (gathered(torch.cat(column)) for column in zip(*self._taken, strict=True))
         self._taken = []
+        if self.by_gradient:
+            self.codebook.count_use(tokens)
+            return
         if first():  # and the others copy: sums on a GPU round in another order each time
             self.codebook.update(latents, tokens)
             if number % self.recipe.restart_every == 0 and number < self.recipe.restart_until * self.loop.steps:

@@ -58,13 +58,17 @@ class CodebookAverage:
     @torch.no_grad()
     def update(self, latents: Tensor, tokens: Tensor) -> None:
         """Move every code towards the mean of its latents (N, D) of this step."""
-        count = torch.bincount(tokens, minlength=len(self.count)).float()
+        self.count_use(tokens)
         total = torch.zeros_like(self.total).index_add_(0, tokens, latents)
-        self.count.lerp_(count, 1 - self.decay)
         self.total.lerp_(total, 1 - self.decay)
         mean = self.total / self.count.clamp(min=1e-5)[:, None]
         weight = self.quantizer.codebook.weight
         weight.copy_(torch.where(self.count[:, None] > 1e-3, mean, weight))
+
+    @torch.no_grad()
+    def count_use(self, tokens: Tensor) -> None:
+        """Take note of the tokens (N,) of this step, and move no code."""
+        self.count.lerp_(torch.bincount(tokens, minlength=len(self.count)).float(), 1 - self.decay)
 
     @torch.no_grad()
     def restart(self, latents: Tensor, generator: torch.Generator, share: float = 0.03) -> int:

@@ -194,7 +194,7 @@ class _Run:
         if first():
             self.folder.mkdir(parents=True, exist_ok=True)
             clear_scratch(self.folder)
-        found = read_state(self.folder / "last.pt", self.settings, _defaults(), shared=world() > 1)
+        found = read_state(self.folder / "last.pt", self.settings, self._before(), shared=world() > 1)
         course = found[0] if found else Course()
         if said_by_first(course.done) != course.done:
             raise UserError(f"{self.folder} is not the same folder on all machines; name one that they share.")
@@ -203,6 +203,11 @@ class _Run:
         if first():
             drop_log_after(self.folder, course.done)
         return course
+
+    def _before(self) -> dict[str, Any]:
+        """What settings were before they were saved."""
+        loop = {field.name: field.default for field in fields(LoopConfig) if field.default is not MISSING}
+        return loop | self.training.settings_before()
 
     def _load(self, saved: dict[str, Any]) -> None:
         model = self.training.model
@@ -213,10 +218,6 @@ class _Run:
         saved["optimizer"] = like_parameters(saved["optimizer"], self.optimizer)
         for name, part in self.parts.items():
             part.load_state_dict(saved[name])
-
-
-def _defaults() -> dict[str, Any]:
-    return {field.name: field.default for field in fields(LoopConfig) if field.default is not MISSING}
 
 
 def slices(batch: int, accumulate: int) -> list[slice]:

@@ -80,6 +80,10 @@ class Training(ABC, Generic[Batch]):
         """What must agree between the runs of one folder, beside the settings of the loop: JSON values by name."""
         return {}
 
+    def settings_before(self) -> dict[str, Any]:
+        """What settings were, by name, in runs from before they were among `settings`."""
+        return {}
+
     def state(self) -> dict[str, Stateful]:
         """What is saved beside the model and its optimiser."""
         return {}
