@@ -2,8 +2,8 @@
 # Each combination of settings has files of its own, so changing one and changing it back costs nothing.
 
 PYTHON     ?= python3
-DATA       ?= objects
-CHECKPOINT ?= nano
+DATA       ?= household
+CHECKPOINT ?= $(if $(filter components,$(DATA)),nano-components,nano)
 PROTOCOL   ?= argus3d-v1
 SEED       ?= 0
 DEB        ?=
@@ -44,7 +44,7 @@ $(if $(filter $(BROUGHT),$(DATA)),$(if $(DATA_PATH),,$(error DATA=$(DATA) lies w
 
 # Where it goes: the defaults have plain names, every other setting adds its own word.
 NAME    := $(notdir $(CHECKPOINT:%/=%))
-RUN     := $(DATA)$(if $(filter-out nano,$(CHECKPOINT)),-$(subst /,_,$(CHECKPOINT:%/=%)))
+RUN     := $(DATA)$(if $(filter-out nano nano-$(DATA),$(CHECKPOINT)),-$(subst /,_,$(CHECKPOINT:%/=%)))
 RUN     := $(RUN)$(if $(filter-out argus3d-v1,$(PROTOCOL)),-$(basename $(notdir $(PROTOCOL))))
 RUN     := $(RUN)$(if $(filter-out 0,$(SEED)),-seed$(SEED))
 ROOT    := artifacts/data
@@ -225,7 +225,7 @@ report: reproduce-tables ## the same, under its later name
 
 # README shows the default run.
 $(TABLE).md $(TABLE).csv $(TABLE).tex &: $(ROWS)
-	$(BIN)/argus3d-eval table $^ --out $(TABLE) $(if $(filter objects,$(RUN)),--readme README.md)
+	$(BIN)/argus3d-eval table $^ --out $(TABLE) $(if $(filter household,$(RUN)),--readme README.md)
 	@cat $(TABLE).md
 
 $(FIGURE)-metrics.png: $(GENERATION)
@@ -260,7 +260,7 @@ LESSONS := --root $(ROOT) $(LEARNED:%=--source %) $(LEARNED:%=--split eval/split
 # Interrupted, they go on where they were.
 train: $(LEARNED:%=$(ROOT)/%/manifest.json) $(ROOT)/household/views.json $(ROOT)/components/views.json | $(ENV) ## train nano into artifacts/checkpoints/nano (hours)
 	$(BIN)/argus3d train autoencoder $(LESSONS) --steps 20000 --learning-rate 1.2e-3 --out artifacts/training/autoencoder
-	$(BIN)/argus3d train transformer $(LESSONS) --steps 12000 --out artifacts/training/transformer \
+	$(BIN)/argus3d train transformer $(LESSONS) --steps 9000 --validate-every 1500 --out artifacts/training/transformer \
 		--text minilm-tokens --image efficientnet-lite0-patches --part \
 		--variants 8 --variants 6 --variants 2 --weight 12 --weight 6 --weight 1 \
 		--autoencoder artifacts/training/autoencoder --checkpoint artifacts/checkpoints/nano

@@ -63,7 +63,7 @@ def test_an_old_python_is_refused_with_a_way_out(tmp_path: Path) -> None:
 
 
 def test_each_row_and_page_is_made_once() -> None:
-    text = make("-nB", "reproduce-tables").stdout
+    text = make("-nB", "reproduce-tables", "DATA=objects").stdout
     for row in (*GENERATION, *TASKS):
         assert text.count(f"--out reports/results/objects/{row}.json") == 1, row
     assert text.count("argus3d-eval table ") == 1
@@ -76,18 +76,19 @@ def test_each_row_and_page_is_made_once() -> None:
 @pytest.mark.parametrize("data", ["household", "components", "procedural"])
 def test_a_source_alone_has_the_tables_of_generation_and_reconstruction(data: str) -> None:
     text = make("-nB", "reproduce-tables", f"DATA={data}").stdout
-    rows = set(re.findall(rf"--out reports/results/{data}/(\w+)\.json", text))
-    assert rows == {*GENERATION, "reconstruction"} - {"nano_unconditional"}
-    assert "guided" not in text and "complete" not in text and "README" not in text
+    rows = set(re.findall(rf"--out reports/results/{data}/([\w-]+)\.json", text))
+    own = {row.replace("nano-components", "nano") for row in rows}
+    assert own == {*GENERATION, "reconstruction"} - {"nano_unconditional"}
+    assert "argus3d-eval guided" not in text and "argus3d complete" not in text
 
 
 def test_text_and_image_are_held_against_class(tmp_path: Path) -> None:
-    text = make("-nB", "reproduce-tables").stdout
+    text = make("-nB", "reproduce-tables", "DATA=objects").stdout
     for by in ("text", "image"):
         line = recipe(text, f"reports/results/objects/by_{by}.json")
         assert "--against artifacts/samples/objects/by_category" in line
     assert "--against" not in recipe(text, "reports/results/objects/by_category.json")
-    smoke = make("-nB", "reproduce-tables", "PROTOCOL=smoke").stdout
+    smoke = make("-nB", "reproduce-tables", "DATA=objects", "PROTOCOL=smoke").stdout
     assert "--each 10 " in text and "--each 10 " not in smoke
 
 
@@ -100,8 +101,8 @@ def test_procedural_needs_no_archive() -> None:
 def test_components_alone() -> None:
     text = make("-nB", "reproduce-tables", "DATA=components", "DEB=mine").stdout
     assert "prepare components --root artifacts/data --deb mine" in text
-    assert "--checkpoint nano " in recipe(text, "artifacts/samples/components/generated")
-    assert "components-v1/test" in recipe(text, "reports/results/components/nano.json")
+    assert "--checkpoint nano-components " in recipe(text, "artifacts/samples/components/generated")
+    assert "components-v1/test" in recipe(text, "reports/results/components/nano-components.json")
     assert "household" not in text and "procedural" not in text
 
 
@@ -125,12 +126,12 @@ def test_a_deb_of_the_user_goes_to_household_only() -> None:
     text = make("-nB", "reproduce-tables", "DEB=mine.deb").stdout
     assert "prepare household --root artifacts/data --deb mine.deb" in text
     assert text.count("mine.deb") == 1
-    text = make("-nB", "reproduce-tables", "DEB=mine.deb", "DEB_components=theirs").stdout
+    text = make("-nB", "reproduce-tables", "DATA=objects", "DEB=mine.deb", "DEB_components=theirs").stdout
     assert "prepare components --root artifacts/data --deb theirs" in text
 
 
 def test_other_settings_have_files_of_their_own() -> None:
-    text = make("-nB", "reproduce-tables", "SEED=3", "PROTOCOL=smoke", "CHECKPOINT=some/where").stdout
+    text = make("-nB", "reproduce-tables", "DATA=objects", "SEED=3", "PROTOCOL=smoke", "CHECKPOINT=some/where").stdout
     run = "objects-some_where-smoke-seed3"
     assert "--protocol smoke" in recipe(text, f"reports/results/{run}/where.json")
     assert "--checkpoint some/where --seed 3" in recipe(text, f"artifacts/samples/{run}/generated")
@@ -156,7 +157,7 @@ def finished(tmp_path: Path) -> list[str]:
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
-    return ["-n", "-C", str(root), "reproduce-tables"]
+    return ["-n", "-C", str(root), "reproduce-tables", "DATA=objects"]
 
 
 def test_a_second_call_does_nothing_though_the_environment_is_newer(finished: list[str]) -> None:
