@@ -120,7 +120,7 @@ def test_seeds_are_averaged_and_compared_shape_by_shape(workshop: Workshop) -> N
     assert found.metrics["iou"].value == pytest.approx(0.7)  # of both sources alike, whatever their sizes
     assert found.metrics["iou_balls"].low < 0.55 < 0.65 < found.metrics["iou_balls"].high
     # Shapes differ much from each other, but each by the same from itself in the other row.
-    less = found.metrics["less_iou"]
+    less = found.metrics["iou_difference"]
     assert (less.low, less.value, less.high) == pytest.approx((0.2, 0.2, 0.2))
     seeds = _result(Found(row, against, None), [], workshop).per_category
     assert seeds["seed 0"]["iou_balls"] == pytest.approx(0.3) and seeds["seed 1"]["iou_balls"] == pytest.approx(0.5)
@@ -129,16 +129,16 @@ def test_seeds_are_averaged_and_compared_shape_by_shape(workshop: Workshop) -> N
 def test_a_study_of_seeds_is_compared_with_one_of_its_rows(workshop: Workshop, tmp_path: Path) -> None:
     paths = measure_study(rows(TINY["quirks"], "corrected", "half-cell-shift"), workshop, tmp_path)
     whole, shifted = map(results.read, paths)
-    assert "less_iou" not in whole.metrics and set(whole.per_category) == {"seed 0", "seed 1"}
+    assert "iou_difference" not in whole.metrics and set(whole.per_category) == {"seed 0", "seed 1"}
     difference = shifted.metrics["iou"].value - whole.metrics["iou"].value
-    assert shifted.metrics["less_iou"].value == pytest.approx(difference)
+    assert shifted.metrics["iou_difference"].value == pytest.approx(difference)
 
 
 def test_shares_of_the_data_are_parts_of_each_other(workshop: Workshop, tmp_path: Path) -> None:
     measure_study(rows(TINY["data"], "data-1-of-2", "data-1-of-1"), workshop, tmp_path)
     half, whole = (json.loads((tmp_path / f"data-1-of-{n}.facts.json").read_text()) for n in (2, 1))
-    assert (half["facts"]["training_shapes"], whole["facts"]["training_shapes"]) == (3, 6)
-    assert half["x"] == "training_shapes"
+    assert (half["facts"]["training shapes of stage 1"], whole["facts"]["training shapes of stage 1"]) == (3, 6)
+    assert half["x"] == "training shapes of stage 1"
     source = workshop.shapes.sources[0]
     assert [one.id for one in source.share(0.5)] == [one.id for one in source.share(1.0)][:2]
     assert len(source.share(0.01)) == 1

@@ -18,6 +18,16 @@ from eval.results import Counts, MetricValue, Result
 
 SHOWN = ("one_nna_cd", "mmd_cd", "cov_cd")  # of the set metrics of samples
 NATS = "nats a token"
+# What tables call the facts of the two stages.
+NAMED = {
+    "tokens_1": "tokens",
+    "parameters_1": "parameters of stage 1",
+    "parameters_2": "parameters of stage 2",
+    "seconds_per_step_1": "seconds a step of stage 1",
+    "seconds_per_step_2": "seconds a step of stage 2",
+    "training_shapes_1": "training shapes of stage 1",
+    "training_shapes_2": "training shapes of stage 2",
+}
 
 Values = npt.NDArray[np.float64]
 
@@ -61,13 +71,9 @@ def _measure(row: Row, study: Study, workshop: Workshop) -> Found:
 
 def _facts(found: Found, order: int, study: Study, workshop: Workshop) -> dict[str, Any]:
     """What a row is, in numbers that are no metrics, and what it was given."""
-    facts: dict[str, float] = {}
-    for measured, stage in ((found.second, "stage_2"), (found.first[0] if found.first else None, "stage_1")):
-        if measured is not None:
-            facts |= {name: measured[name] for name in ("training_shapes", "tokens")}
-            facts |= {f"parameters_{stage}": measured["parameters"]}
-            facts |= {f"seconds_per_step_{stage}": measured["seconds_per_step"]}
-    axis = {"x": study.axis} if study.axis else {}
+    measured = {1: found.first[0] if found.first else {}, 2: found.second or {}}
+    facts = {NAMED[name]: measured[int(name[-1])][name[:-2]] for name in study.facts}
+    axis = {"x": NAMED[study.axis]} if study.axis else {}
     about = {"study": study.title, "row": found.row.name, "title": found.row.title, "order": order, **axis}
     return about | {"facts": facts, "budget": _budget(found, workshop)}
 
@@ -87,6 +93,7 @@ def _budget(found: Found, workshop: Workshop) -> dict[str, Any]:
 def _result(found: Found, against: Sequence[Measured], workshop: Workshop) -> Result:
     protocol, second, sources = workshop.protocol, found.second, workshop.shapes.sources
     val = sum(len(source.val) for source in sources)
+    learned = sources if found.first else workshop.shapes.generated
     asked, empty = (second["asked"], second["empty"]) if second else (val, 0)
     return Result(
         name=found.row.name,
@@ -95,7 +102,7 @@ def _result(found: Found, against: Sequence[Measured], workshop: Workshop) -> Re
         counts={"generated": Counts(asked, asked - empty), "reference": Counts(asked, asked - empty)},
         metrics=_reconstruction(found.first, against, protocol) | _generation(second, protocol),
         data={
-            "trained_on": " and ".join(f"{source.name}/train" for source in sources),
+            "trained_on": " and ".join(f"{source.name}/train" for source in learned),
             "seen_in_training": f"0 of {val} validation shapes",
         },
         per_category=_by_seed(found.first),
@@ -114,14 +121,14 @@ def _reconstruction(
     metrics["iou"] = _mean(list(values.values()), protocol, "higher", 1.0)
     if against:
         others = _ious(against)
-        metrics["less_iou"] = _mean([values[name] - others[name] for name in values], protocol, "higher")
+        metrics["iou_difference"] = _mean([values[name] - others[name] for name in values], protocol, "higher")
     used = float(np.mean([one["codebook_use"] for one in first]))
     return metrics | {"codebook_use": MetricValue(used, np.nan, np.nan, "higher", 1.0)}
 
 
 def _ious(first: Sequence[Measured]) -> dict[str, Values]:
     """IoU of each shape by source, the mean over seeds."""
-    return {name: np.mean([one["iou"][name] for one in first], axis=0) for name in first[0]["iou"]}
+    return {name: np.mean([one["iou"][name] for one in first], axis=0) for name in sorted(first[0]["iou"])}
 
 
 def _by_seed(first: Sequence[Measured]) -> dict[str, dict[str, float]]:

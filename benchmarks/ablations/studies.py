@@ -51,12 +51,14 @@ class Study:
 
     seeds : of stage 1; more than one where rows differ little
     against : name of the row that the others' IoU is compared with shape by shape
-    axis : which fact of a row is its place on the axis of a figure, where that is a number
+    facts : what tables tell of a row beside its metrics, of those that `runs` measures, ending with its stage's number
+    axis : which of them is a row's place on the axis of a figure, where that is a number
     """
 
     name: str
     title: str
     rows: tuple[Row, ...]
+    facts: tuple[str, ...]
     seeds: int = 1
     against: str | None = None
     axis: str | None = None
@@ -71,7 +73,7 @@ def studies(base: AutoencoderConfig, recipe: AutoencoderRecipe, small: int) -> d
 
 def default_studies() -> dict[str, Study]:
     """Those that `make ablations` runs."""
-    return studies(BASE, AutoencoderRecipe(queries=1024, unquantized_steps=150), SMALL)
+    return studies(BASE, AutoencoderRecipe(queries=1024, unquantized_steps=200), SMALL)
 
 
 def _quirks(whole: Stage1) -> Study:
@@ -96,8 +98,8 @@ def _quirks(whole: Stage1) -> Study:
         ),
     }
     rows = tuple(Row(stage.name, title, stage) for title, stage in stages.items())
-    title = "Quirks of the released model, each put into a model without any"
-    return Study("quirks", title, rows, seeds=2, against=whole.name)
+    title = "Quirks of the released model, each put into one without; difference: from the first row, shape by shape"
+    return Study("quirks", title, rows, ("seconds_per_step_1",), seeds=2, against=whole.name)
 
 
 def _representation(whole: Stage1, side: int) -> Study:
@@ -107,7 +109,9 @@ def _representation(whole: Stage1, side: int) -> Study:
         stage = replace(whole, name=f"{name}-{config.token_side}", config=config)
         rows.append(Row(name, title, stage, Stage2(stage.name, stage)))
     title = f"What {side // 2**whole.config.down_steps} tokens a side stand for"
-    return Study("representation", title, tuple(rows))
+    return Study(
+        "representation", title, tuple(rows), ("tokens_1", "parameters_1", "seconds_per_step_1", "seconds_per_step_2")
+    )
 
 
 def _size(whole: Stage1) -> Study:
@@ -117,7 +121,7 @@ def _size(whole: Stage1) -> Study:
         name = f"{whole.name}-width-{width}" if width != Stage2.width else f"{whole.name}-data-1-of-1"
         stage = Stage2(name, whole, width, layers)
         rows.append(Row(f"width-{width}", f"width {width}, {layers} layers", None, stage))
-    return Study("size", "Sizes of stage 2", tuple(rows), axis="parameters_stage_2")
+    return Study("size", "Sizes of stage 2", tuple(rows), ("parameters_2", "seconds_per_step_2"), axis="parameters_2")
 
 
 def _data(whole: Stage1) -> Study:
@@ -129,4 +133,5 @@ def _data(whole: Stage1) -> Study:
         second = Stage2(f"{whole.name}-{name}", whole, share=1 / parts)
         rows.append(Row(name, title if parts > 1 else "all training shapes", first, second))
     title = "Training shapes; all of stage 2 learn the tokens of one stage 1"
-    return Study("data", title, tuple(rows), axis="training_shapes")
+    facts = ("training_shapes_1", "training_shapes_2")
+    return Study("data", title, tuple(rows), facts, axis="training_shapes_1")
