@@ -120,18 +120,24 @@ def _size(whole: Stage1) -> Study:
         # The middle one is a run that the study of data has too.
         name = f"{whole.name}-width-{width}" if width != Stage2.width else f"{whole.name}-data-1-of-1"
         stage = Stage2(name, whole, width, layers)
-        rows.append(Row(f"width-{width}", f"width {width}, {layers} layers", None, stage))
-    return Study("size", "Sizes of stage 2", tuple(rows), ("parameters_2", "seconds_per_step_2"), axis="parameters_2")
+        rows.append(Row(f"width-{width}", f"width {width}", None, stage))
+    return Study(
+        "size",
+        "Sizes of stage 2, of 3, 4 and 6 layers",
+        tuple(rows),
+        ("parameters_2", "seconds_per_step_2"),
+        axis="parameters_2",
+    )
 
 
 def _data(whole: Stage1) -> Study:
     """Stage 2 learns the tokens of one autoencoder throughout: losses on other tokens could not be compared."""
     rows = []
     for parts in (8, 4, 2, 1):
-        name, title = f"data-1-of-{parts}", f"1/{parts} of the training shapes"
+        name, title = f"data-1-of-{parts}", f"1/{parts}" if parts > 1 else "all"
         first = replace(whole, name=name, share=1 / parts) if parts > 1 else whole
         second = Stage2(f"{whole.name}-{name}", whole, share=1 / parts)
-        rows.append(Row(name, title if parts > 1 else "all training shapes", first, second))
-    title = "Training shapes; all of stage 2 learn the tokens of one stage 1"
+        rows.append(Row(name, title, first, second))
+    title = "Shares of the training shapes; all of stage 2 learn the tokens of one stage 1"
     facts = ("training_shapes_1", "training_shapes_2")
     return Study("data", title, tuple(rows), facts, axis="training_shapes_1")
