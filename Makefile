@@ -264,6 +264,17 @@ train: $(LEARNED:%=$(ROOT)/%/manifest.json) $(ROOT)/household/views.json $(ROOT)
 		--text minilm-tokens --image efficientnet-lite0-patches --part \
 		--variants 8 --variants 6 --variants 2 --weight 12 --weight 6 --weight 1 \
 		--autoencoder artifacts/training/autoencoder --checkpoint artifacts/checkpoints/nano
+	$(BIN)/argus3d-eval curves artifacts/training/autoencoder/log.jsonl artifacts/training/transformer/log.jsonl \
+		--out reports/figures/nano-training.png
+
+ABLATIONS := quirks representation size data
+
+# Interrupted, it goes on where it was.
+ablations: $(LEARNED:%=$(ROOT)/%/manifest.json) | $(ENV) ## train small models that differ in one thing (90 minutes of two cores)
+	$(BIN)/python -m benchmarks.ablations $(ABLATIONS) --root $(ROOT)
+	$(BIN)/argus3d-eval table $(ABLATIONS:%=--sweep reports/results/ablations/%) --out reports/tables/ablations
+	for study in size data; do $(BIN)/argus3d-eval figure --sweep reports/results/ablations/$$study \
+		--out reports/figures/ablations-$$study.png; done
 
 # --- checks ----------------------------------------------------------------------------------------------------------
 
@@ -275,6 +286,7 @@ bench: $(PREPARED) | $(ENV) ## measure speeds on this machine into reports/resul
 	$(BIN)/python -m benchmarks.prepare --data-root $(ROOT) --out reports/results/bench-prepare.json --theirs 20
 	$(BIN)/python -m benchmarks.reading --scratch artifacts/reading --out reports/results/bench-reading.json
 	$(BIN)/python -m benchmarks.engine --data-root $(ROOT) --out reports/results/bench-engine.json
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.training --out reports/results/bench-training.json
 	$(BIN)/python -m benchmarks.cost_figure reports/figures/bench-metrics.png
 	$(BIN)/python -m benchmarks.cost_table README.md
 
@@ -291,4 +303,4 @@ clean: ## remove prepared data, samples and caches; downloads, trained checkpoin
 	rm -rf $(ROOT) artifacts/samples artifacts/distances artifacts/features artifacts/nearest artifacts/notebooks
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis build
 
-.PHONY: help reproduce-tables report notebooks train bench test lint clean
+.PHONY: help reproduce-tables report notebooks train ablations bench test lint clean
