@@ -42,12 +42,13 @@ class Recipe:
     batch : shapes a step of each of `SOURCES`; few of the procedural ones, which are told apart easily
     fewest_points, most_points : of a cloud; drawn anew each step, all counts' logarithms equally likely
     stretch : axis factors up to exp(+-stretch)
+    turn : deviation of turns about the vertical, degrees; our shapes face one way, and most classes tell by it
     jitter : deviation of the noise on points is drawn from 0 to this, in box sides
     least_shapes : training shapes that make a category a class
     """
 
     seed: int = 0
-    steps: int = 1800
+    steps: int = 2600
     settling: int = 100
     batch: tuple[int, ...] = (12, 4, 8)
     learning_rate: float = 3e-3
@@ -56,7 +57,8 @@ class Recipe:
     octaves: int = 4
     fewest_points: int = 128
     most_points: int = 2048
-    stretch: float = 0.25
+    stretch: float = 0.1
+    turn: float = 10.0
     jitter: float = 0.01
     least_shapes: int = 6
 
@@ -123,7 +125,7 @@ def draw_batch(
 def change(points: npt.NDArray[np.float32], recipe: Recipe, rng: np.random.Generator) -> npt.NDArray[np.float32]:
     """A cloud (P, 3) mirrored, stretched, turned about the vertical and jittered."""
     factors = np.exp(rng.uniform(-recipe.stretch, recipe.stretch, 3)) * [rng.choice([-1, 1]), 1, 1]
-    angle = rng.uniform(0, 2 * np.pi)
+    angle = np.radians(rng.normal(0, recipe.turn))
     turn = np.array([[np.cos(angle), 0, -np.sin(angle)], [0, 1, 0], [np.sin(angle), 0, np.cos(angle)]])
     turned = points @ (factors[:, None] * turn).astype(np.float32)
     noise = rng.standard_normal(points.shape, dtype=np.float32) * np.float32(rng.uniform(0, recipe.jitter))
