@@ -18,6 +18,7 @@ from argus3d import checkpoint, memory
 from argus3d.checkpoint.shards import DTYPES
 from argus3d.checkpoint.store import About
 from argus3d.errors import UserError
+from argus3d.keeping import keep_part
 from argus3d.meshing import check_resolution, logit, meshes_of_tokens
 from argus3d.model.conditions import Conditions, prefix_length
 from argus3d.prompts import Prompts, Request
@@ -134,7 +135,19 @@ class ArgusGenerator:
             batch = wanted[start : start + rows]
             conditions = self.prompts.conditions(batch, [self.class_index(request.category) for request in batch])
             seeds = [stream_seed(seed, request.id) for request in batch]
-            yield from self.shapes(batch, self.tokens(conditions, seeds, config, progress), seed, config)
+            tokens = self.tokens(conditions, seeds, config, progress)
+            if "part" in wanted[0].kinds:
+                tokens = self._keeping_parts(batch, tokens, seeds, config)
+            yield from self.shapes(batch, tokens, seed, config)
+
+    def _keeping_parts(
+        self, wanted: Sequence[Request], tokens: Tensor, seeds: Sequence[int], config: SamplingConfig
+    ) -> Tensor:
+        """Tokens (B, T) of completions that keep the parts of their requests, see `keep_part`."""
+        model = self.argus.autoencoder
+        drawn = meshes_of_tokens(model, tokens, *self.surface(config))
+        parts = [request.part for request in wanted if request.part is not None]
+        return torch.stack([keep_part(model, *each) for each in zip(drawn, parts, seeds, strict=True)])
 
     def tokens(
         self, conditions: Conditions, seeds: Sequence[int], config: SamplingConfig, progress: Progress | None = None
