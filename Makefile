@@ -153,7 +153,8 @@ $(CUTS:%=$(SAMPLES)/complete_%/manifest.json): $(SAMPLES)/complete_%/manifest.js
 GENERATION := $(addprefix $(RESULTS)/,$(NAME).json $(if $(TASKED),$(NAME)_unconditional.json) training_set.json \
               reconstructed_training_set.json scrambled.json reference_vs_itself.json)
 TASKS      := $(if $(TASKED),$(addprefix $(RESULTS)/,$(BYS:%=by_%.json) by_class_of_training_set.json guided_reference.json \
-              $(CUTS:%=from_%.json) from_training_set.json from_reference.json memorisation.json test_set.json))
+              $(CUTS:%=from_%.json) from_training_set.json from_reference.json memorisation.json test_set.json \
+              copies/training_set.json))
 ROWS       := $(GENERATION) $(RESULTS)/reconstruction.json $(TASKS)
 REFERENCE  := $(SPLIT_$(DATA))/$(TEST)
 FEW_SHAPES := $(SPLIT_$(DATA))/few
@@ -205,10 +206,13 @@ $(RESULTS)/from_reference.json: $(SAMPLES)/complete_viewpoint/manifest.json
 	$(BIN)/argus3d-eval completion $(<D) $(FEW_SHAPES) --baseline reference $(BY)
 
 $(RESULTS)/memorisation.json: $(SAMPLES)/unconditional/manifest.json
-	$(BIN)/argus3d-eval memorisation $(<D) $(TRAINED_ON) --name $(NAME) $(BY)
+	$(BIN)/argus3d-eval memorisation $(<D) $(TRAINED_ON) --like $(SPLIT_$(DATA))/$(TRAIN) --name $(NAME) $(BY)
 
 $(RESULTS)/test_set.json: $(PREPARED) $(SPLIT) | $(ENV)
-	$(BIN)/argus3d-eval memorisation $(REFERENCE) $(TRAINED_ON) $(BY)
+	$(BIN)/argus3d-eval memorisation $(REFERENCE) $(TRAINED_ON) --like $(SPLIT_$(DATA))/$(TRAIN) $(BY)
+
+$(RESULTS)/copies/training_set.json: $(PREPARED) $(SPLIT) | $(ENV)
+	$(BIN)/argus3d-eval memorisation $(SPLIT_$(DATA))/$(TRAIN) $(TRAINED_ON) --like $(SPLIT_$(DATA))/$(TRAIN) $(BY)
 
 artifacts/nearest/$(RUN).json: $(SAMPLES)/generated/manifest.json
 	$(BIN)/argus3d-eval nearest $(<D) $(TRAINED_ON) --data-root $(ROOT) --out $@

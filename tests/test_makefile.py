@@ -16,6 +16,7 @@ FOLDERS = ("by_nothing", "by_category", "by_text", "by_image", "complete_viewpoi
 TASKS = (
     "by_nothing", "by_category", "by_text", "by_image", "by_class_of_training_set", "guided_reference",
     "from_viewpoint", "from_bottom", "from_training_set", "from_reference", "memorisation", "test_set",
+    "copies/training_set",
 )  # fmt: skip
 
 
