@@ -115,7 +115,7 @@ def _forward(model: ShapeAutoencoder, queries: int, dtype: torch.dtype) -> None:
     """One row, without the pooling by cells, whose sizes depend on the data; see `_pooling`."""
     config = model.config
     blocks = cast(list[nn.Module], list(model.encoder.blocks))
-    net = blocks[0](model.encoder.point_in(_empty(config.points, 3)))
+    net = blocks[0](model.encoder.point_in(_empty(config.points, model.encoder.point_in.in_features)))
     for block in blocks[1:]:
         net = block(torch.cat([net, net], 1))
     model.encoder.plane_out(net)

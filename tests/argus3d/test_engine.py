@@ -118,7 +118,9 @@ def test_no_items_need_no_worker() -> None:
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_outlives_its_driver(end: signal.Signals, tmp_path: Path) -> None:
-    code = f"from tests.argus3d.engine_work import stay; stay({str(tmp_path)!r})"
+    # Where the tests run in the background of a shell, Ctrl-C is ignored, and so in what they start.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heard}; from tests.argus3d.engine_work import stay; stay({str(tmp_path)!r})"
     # Ctrl-C reaches the whole group.
     driver = subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE, text=True

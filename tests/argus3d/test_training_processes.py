@@ -57,6 +57,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What one process leaves."""
+    torch.set_num_threads(1)  # as each of the two has
     folder = tmp_path_factory.mktemp("alone")
     autoencoder_training(TOGETHER).run(folder / "autoencoder")
     transformer_training(TOGETHER).run(folder / "transformer")

@@ -87,6 +87,7 @@ transformer_training().run(Path(sys.argv[1]))
 
 
 def test_a_kill_in_the_middle_of_a_save_loses_only_the_steps_since_the_last(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
     folder = tmp_path / "killed"
     died = subprocess.run([sys.executable, "-c", KILLED, str(folder)], timeout=60, check=False)
     assert died.returncode == -9

@@ -1,0 +1,14 @@
+"""What holds for every test."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    """A test that changes the number of torch's threads changes it for itself: sums round by it."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
