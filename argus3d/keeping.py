@@ -15,8 +15,8 @@ from argus3d.meshing.cubes import Mesh
 from argus3d.model.autoencoder import ShapeAutoencoder
 from argus3d.threads import one_thread
 
-NEAR = 0.04  # longest sides: a drawn point as near as that to the part gives way to it
-LEAST = 0.3  # of the points are the part's, however little was drawn near it
+NEAR = 0.06  # longest sides: a drawn point as near as that to the part gives way to it
+LEAST = 0.5  # of the points are the part's, however little was drawn near it
 
 Points = NDArray[np.floating]
 
