@@ -19,8 +19,8 @@ from argus3d.threads import one_thread
 TOKENS = 56
 
 
-class TextEncoder(Protocol):
-    """A frozen network that makes `length` vectors of `features` numbers of a text."""
+class Encoder(Protocol):
+    """A frozen network that makes `length` vectors of `features` numbers of each thing it is given."""
 
     @property
     def name(self) -> str: ...
@@ -35,6 +35,10 @@ class TextEncoder(Protocol):
 
     @property
     def length(self) -> int: ...
+
+
+class TextEncoder(Encoder, Protocol):
+    """An encoder of texts."""
 
     def encode(self, texts: Sequence[str]) -> Encoded:
         """values (B, L, F) float32 and mask (B, L) bool, on the CPU; False past the end of a text.
@@ -44,22 +48,8 @@ class TextEncoder(Protocol):
         ...
 
 
-class ImageEncoder(Protocol):
-    """A frozen network that makes `length` vectors of `features` numbers of an image."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def sha256(self) -> str:
-        """Hex, of the file of the weights."""
-        ...
-
-    @property
-    def features(self) -> int: ...
-
-    @property
-    def length(self) -> int: ...
+class ImageEncoder(Encoder, Protocol):
+    """An encoder of images."""
 
     def encode(self, images: Sequence[NDArray[np.uint8]]) -> Encoded:
         """values (B, L, F) float32 and mask (B, L) bool, all True, on the CPU, of images (H, W, 3) uint8.
