@@ -5,7 +5,7 @@ import torch
 from argus3d.config import ArgusConfig
 from argus3d.decoding import StepDecoder, bucket_of
 from argus3d.errors import UserError
-from argus3d.model.transformer import ShapeTransformer
+from argus3d.model.transformer import BLOCK, ShapeTransformer, causal_in_blocks
 from argus3d.sampler import Draw, Sampler, filter_logits, sample_tokens
 from tests.argus3d.sizes import TRANSFORMER
 from tests.reference import model as reference
@@ -189,3 +189,27 @@ def test_settings_out_of_range_are_refused(model: ShapeTransformer, change: dict
 def test_too_many_tokens_are_refused(model: ShapeTransformer) -> None:
     with pytest.raises(UserError, match="65 tokens are more than the 64"):
         model(torch.zeros(1, 65, dtype=torch.int64), torch.tensor([0]))
+
+
+@pytest.mark.parametrize("length", [1, BLOCK - 1, BLOCK, 2 * BLOCK + 37])
+def test_attention_in_blocks_is_that_of_the_whole(length: int) -> None:
+    generator = torch.Generator().manual_seed(length)
+    inputs = [torch.randn(2, 3, length, 8, generator=generator).requires_grad_() for _ in range(3)]
+    query, key, value = inputs
+    scores = (query @ key.transpose(2, 3)) * 8**-0.5
+    wanted = torch.softmax(scores.masked_fill(torch.ones(length, length).triu(1).bool(), -torch.inf), -1) @ value
+    upstream = torch.randn(wanted.shape, generator=generator)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = causal_in_blocks(*(tensor.bfloat16() for tensor in inputs))
+    assert found.dtype == torch.bfloat16
+    gradients = [torch.autograd.grad(y, inputs, upstream.to(y.dtype), retain_graph=True) for y in (wanted, found)]
+    for one, other in zip((wanted, *gradients[0]), (found, *gradients[1]), strict=True):
+        assert (one - other.float()).norm() <= 0.02 * one.norm()
+
+
+def test_attention_in_blocks_sees_nothing_later() -> None:
+    query, key, value = torch.randn(3, 1, 2, BLOCK + 20, 8).bfloat16()
+    before = causal_in_blocks(query, key, value)
+    key[:, :, 100:], value[:, :, 100:] = 3, -3
+    after = causal_in_blocks(query, key, value)
+    assert torch.equal(before[:, :, :100], after[:, :, :100]) and not torch.equal(before, after)
