@@ -106,10 +106,15 @@ def _nano_2(name: str, items: Items) -> Parts:
         source, category = labels[item]
         return (source, category) if enough[labels[item]] >= asked[labels[item]] else (source, NO_CLASS)
 
-    few = ranked(household["test"], name)[:FEW_OF_HOUSEHOLD]
-    for category in sorted({item.category for item in items["components"]}):
-        few += [item for item in test if labels[item] == ("components", category)][:FEW_OF_EACH]
-    return {"test": test, "train_like_test": alike(test, train, label, name), "few": few}
+    def few(side: str, components: Sequence[str]) -> list[str]:
+        found = ranked(household[side], name)[:FEW_OF_HOUSEHOLD]
+        for category in sorted({item.category for item in items["components"]}):
+            found += [item for item in components if labels[item] == ("components", category)][:FEW_OF_EACH]
+        return found
+
+    of_val = ranked(components["val"], name)
+    alike_test = alike(test, train, label, name)
+    return {"test": test, "train_like_test": alike_test, "few": few("test", test), "few_of_val": few("val", of_val)}
 
 
 def _first_of_each(name: str, items: Items, count: int) -> Parts:
@@ -144,7 +149,8 @@ RECIPES = {
         ("household", "components"),
         f"household-v1/test, and of components-v1/test the first {PARTS_OF_EACH} of each class by "
         f"sha256('nano-v2:id'); {_LIKE} source and class (household's `other` where that class has too few); few "
-        f"holds {FEW_OF_HOUSEHOLD} household shapes of test and the first {FEW_OF_EACH} of each class of components",
+        f"holds {FEW_OF_HOUSEHOLD} household shapes of test and the first {FEW_OF_EACH} of each class of components, "
+        "few_of_val as many of val",
         _nano_2,
     ),
     "nano-procedural-v1": Recipe(
