@@ -48,6 +48,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     predict.set_defaults(run=predict_steps)
     predict.add_argument("--preset", default="huge", help="sizes of the model (default: huge)")
     predict.add_argument("--batch-size", type=positive, default=16, help="rows of a step (default: %(default)s)")
+    predict.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="what computes it (default: cuda)")
     predict.add_argument("--processes", type=positive, default=1, help="devices (default: 1)")
     predict.add_argument("--parallel", choices=PARALLEL, default="ddp", help="how they share the work (default: ddp)")
     predict.add_argument("--accumulate", type=positive, default=1, metavar="N", help="slices of a step (default: 1)")
@@ -88,7 +89,8 @@ def train_autoencoder(arguments: argparse.Namespace) -> None:
 def predict_steps(arguments: argparse.Namespace) -> None:
     """Print what a step of each stage would take."""
     config, count = ArgusConfig.preset(arguments.preset), arguments.processes
-    plan = Plan(arguments.batch_size, count, arguments.accumulate, ema=arguments.ema)
+    on_cpu = arguments.device == "cpu"
+    plan = Plan(arguments.batch_size, count, arguments.accumulate, ema=arguments.ema, on_cpu=on_cpu)
     if plan.rows_at_once * count * arguments.accumulate != plan.rows:
         raise UserError(f"{plan.rows} rows cannot be cut into {count} x {arguments.accumulate} equal slices.")
     stage_2 = replace(plan, sharded=arguments.parallel == "fsdp", recompute=arguments.recompute)

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from argus3d.config import AutoencoderConfig, TransformerConfig
 from argus3d.model.autoencoder import ShapeAutoencoder
 from argus3d.model.conditions import prefix_length
-from argus3d.model.transformer import ShapeTransformer
+from argus3d.model.transformer import BLOCK, ShapeTransformer
 
 FLOAT = 4  # bytes
 
@@ -23,6 +23,7 @@ class Plan:
 
     rows : of a step, over all processes; each computes its share in `accumulate` slices
     sharded : every process holds its share of weights, gradients and optimiser alone (FSDP2)
+    on_cpu : where attention in bfloat16 keeps its probabilities, which GPUs compute again
     """
 
     rows: int
@@ -32,6 +33,7 @@ class Plan:
     recompute: bool = False
     bfloat16: bool = True
     ema: bool = False
+    on_cpu: bool = False
 
     @property
     def rows_at_once(self) -> int:
@@ -91,6 +93,9 @@ def _row_of_transformer(config: TransformerConfig, plan: Plan, length: int) -> i
     block = length * (vectors * config.width + FLOAT * (config.heads + 4))
     if config.dropout:
         block += 2 * length * config.width  # a byte for what each of two drop-outs let through
+    if plan.on_cpu and plan.bfloat16 and not config.dropout:
+        ends = (min(start + BLOCK, length) for start in range(0, length, BLOCK))
+        block += 2 * config.heads * sum(end * (end - (end - 1) // BLOCK * BLOCK) for end in ends)
     head = config.tokens * ((4 * 2 + FLOAT if plan.bfloat16 else 5 * FLOAT) * config.width + FLOAT * config.vocabulary)
     if plan.recompute:
         return config.layers * length * config.width * FLOAT + block + head

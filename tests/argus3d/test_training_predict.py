@@ -55,11 +55,12 @@ def test_the_memory_of_stage_2_is_as_predicted(bfloat16: bool, recompute: bool) 
         recompute_blocks(model)
     with kept(model) as found:
         transformer_loss(model, rows, bfloat16)
-    memory = transformer_step(TRANSFORMER, Plan(rows, bfloat16=bfloat16, recompute=recompute)).memory
+    plan = Plan(rows, bfloat16=bfloat16, recompute=recompute, on_cpu=True)
+    memory = transformer_step(TRANSFORMER, plan).memory
     predicted = memory["activations"] + memory.get("weights in bfloat16", 0)
     if recompute:  # the block that is being computed again is not there yet, nor are its weights
-        block = transformer_step(replace(TRANSFORMER, layers=1), Plan(rows, bfloat16=bfloat16)).memory
-        head = transformer_step(replace(TRANSFORMER, layers=0), Plan(rows, bfloat16=bfloat16)).memory
+        one, none = (replace(TRANSFORMER, layers=layers) for layers in (1, 0))
+        block, head = (transformer_step(config, replace(plan, recompute=False)).memory for config in (one, none))
         predicted -= block["activations"] - head["activations"]
         if bfloat16:
             predicted -= memory["weights in bfloat16"] - head["weights in bfloat16"]
@@ -117,6 +118,8 @@ def test_a_plan_moves_what_it_is_for() -> None:
     assert eight.bytes < one.bytes / 7
     assert transformer_step(config, Plan(64, ema=True)).memory["average"] == one.memory["weights"]
     assert one.seconds(1e15, 2) == one.flops / 2e15
+    card, cpu = (transformer_step(NANO.transformer, Plan(8, on_cpu=on_cpu)) for on_cpu in (False, True))
+    assert cpu.memory["activations"] > card.memory["activations"] and cpu.flops == card.flops
     # 6 operations a weight and token, and attention
     assert 1 < one.flops / (6 * one.parameters * 64 * 1025) < 1.1
 
