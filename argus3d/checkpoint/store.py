@@ -33,7 +33,7 @@ SHIPPED = Path(__file__).parents[1] / "checkpoints"
 
 @dataclass(frozen=True)
 class About:
-    """argus.json: what a checkpoint is. `dtype` is the transformer's; the autoencoder is always float32."""
+    """argus.json: what a checkpoint is. `dtype` is the transformer's; the autoencoder always computes in float32."""
 
     config: ArgusConfig
     categories: tuple[str, ...]
@@ -74,10 +74,11 @@ class About:
         )  # fmt: skip
 
 
-def save(argus: Argus, folder: Path) -> None:
+def save(argus: Argus, folder: Path, autoencoder: torch.dtype = torch.float32) -> None:
     """Write a checkpoint, in the place of an older one if `folder` holds one.
 
-    The transformer keeps its dtype; the autoencoder is written as float32.
+    autoencoder : what its weights are written as, and rounded to; the transformer keeps its dtype
+
     Raises: UserError when a stage is absent or the transformer of a dtype that checkpoints do not have.
     """
     dtype = argus.transformer.value_start.dtype
@@ -86,7 +87,7 @@ def save(argus: Argus, folder: Path) -> None:
         raise UserError(f"a transformer of {dtype} is not stored; convert it to one of {', '.join(DTYPES)}.")
     files: dict[str, FileFacts] = {}
     for stage, module, stored in zip(
-        STAGES, (argus.autoencoder, argus.transformer), (torch.float32, dtype), strict=True
+        STAGES, (argus.autoencoder, argus.transformer), (autoencoder, dtype), strict=True
     ):
         state = module.state_dict()
         files |= dict(write_stage(folder, stage, shapes_of(state), stored, state.__getitem__))
@@ -132,7 +133,8 @@ def stage_headers(folder: Path, about: About, stage: str, empty: nn.Module) -> d
     tensors = headers(folder, stage, about.files)
     found = {name: facts.shape for name, facts in tensors.items()}
     require_match(found, shapes_of(empty.state_dict()), str(folder / f"{stage}.safetensors"))
-    stored = about.dtype if stage == "transformer" else "float32"
+    # Of stage 1, argus.json does not say: half precision takes half the disk, but it computes in float32.
+    stored = about.dtype if stage == "transformer" else next(iter(tensors.values())).dtype
     for name, facts in tensors.items():
         if facts.dtype != stored:
             raise UserError(f"{facts.path}: {name} is {facts.dtype}, not {stored}; copy the checkpoint again.")

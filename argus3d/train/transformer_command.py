@@ -142,6 +142,6 @@ def _write_checkpoint(
         "machine": f"{torch.get_num_threads()} CPU threads" if arguments.device == "cpu" else arguments.device,
     }
     threshold = float(stages["autoencoder"]["threshold"])
-    checkpoint.save(
-        checkpoint.Argus(config, autoencoder, transformer, classes, threshold, about), arguments.checkpoint
-    )
+    argus = checkpoint.Argus(config, autoencoder, transformer, classes, threshold, about)
+    # Half the size for changes of 3e-4; last.pt has them in full.
+    checkpoint.save(argus, arguments.checkpoint, autoencoder=torch.float16)

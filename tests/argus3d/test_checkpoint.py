@@ -109,6 +109,17 @@ def test_the_transformer_keeps_its_dtype_and_the_autoencoder_is_float32(folder: 
     assert torch.equal(wide, argus.transformer.emb.weight.float())
 
 
+def test_an_autoencoder_of_half_the_size_computes_in_float32(folder: Path, tmp_path: Path) -> None:
+    argus = checkpoint.load(folder)
+    checkpoint.save(argus, tmp_path / "half", autoencoder=torch.float16)
+    sizes = [(one / "autoencoder.safetensors").stat().st_size for one in (tmp_path / "half", folder)]
+    assert sizes[0] < 0.7 * sizes[1]
+    found = checkpoint.load(tmp_path / "half").autoencoder.state_dict()
+    for name, value in argus.autoencoder.state_dict().items():
+        assert found[name].dtype == torch.float32
+        assert torch.equal(found[name], value.half().float())
+
+
 def test_shards_come_and_go_with_the_size(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     argus = checkpoint.load(folder)
     monkeypatch.setattr(shards, "SHARD_BYTES", 4000)
