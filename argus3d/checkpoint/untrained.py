@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from argus3d.checkpoint.argus import Argus
 from argus3d.model.encoder import ResidualBlock
 from argus3d.model.transformer import ShapeTransformer
-from argus3d.model.unet import UNet
+
+CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
 def initial_constants(module: nn.Module) -> dict[str, float]:
@@ -19,10 +20,7 @@ def initial_constants(module: nn.Module) -> dict[str, float]:
             constants |= {f"{name}.weight": 1.0, f"{name}.bias": 0.0}
         elif isinstance(part, ResidualBlock):
             constants[f"{name}.fc_1.weight"] = 0.0
-        elif isinstance(part, UNet):
-            convolutions = [inner for inner, layer in part.named_modules() if isinstance(layer, nn.Conv2d)]
-            constants |= {f"{name}.{inner}.bias": 0.0 for inner in convolutions}
-        elif isinstance(part, nn.Linear) and isinstance(module, ShapeTransformer):
+        elif isinstance(part, CONVOLUTIONS) or (isinstance(part, nn.Linear) and isinstance(module, ShapeTransformer)):
             constants[f"{name}.bias"] = 0.0
     return constants
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from argus3d.config import AutoencoderConfig
+from argus3d.model.initial import he_normal
 from argus3d.model.quantizer import Quantizer
 from argus3d.model.representations import MODULES
 
@@ -36,6 +37,7 @@ class ShapeAutoencoder(nn.Module):
         self.quantizer = Quantizer(config)
         self.uncoupler = modules.uncoupler(config)
         self.decoder = modules.decoder(config)
+        he_normal(self)
 
     def codes(self, points: Tensor) -> Tensor:
         """What gets quantised: points (B, N, 3) in [-0.55, 0.55] -> (B, T, D), T row-major over `token_shape`."""

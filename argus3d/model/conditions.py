@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isqrt
 from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from argus3d.config import ConditionConfig, TransformerConfig
 from argus3d.errors import UserError
@@ -84,6 +86,10 @@ class _Kind(nn.Module):
         self.project = nn.Linear(config.features, width)
         self.positions = nn.Embedding(config.length, width)
         self.absent = nn.Parameter(torch.empty(width))
+        # As small as the positions, which what is said would drown otherwise: then no part was ever followed.
+        nn.init.normal_(self.project.weight, std=0.02 * config.features**-0.5)
+        nn.init.zeros_(self.project.bias)
+        nn.init.normal_(self.positions.weight, std=0.02)
         nn.init.normal_(self.absent, std=0.02)
 
     def forward(self, encoded: Encoded) -> Tensor:
@@ -107,8 +113,11 @@ class ConditionEmbedding(nn.Module):
             self.no_class = nn.Parameter(torch.empty(config.width))
             nn.init.normal_(self.no_class, std=0.02)
 
-    def forward(self, conditions: Conditions, classes: nn.Embedding) -> Tensor:
-        """Vectors (B, P, D), P = `prefix_length`; `classes` holds the class vectors.
+    def forward(self, conditions: Conditions, classes: nn.Embedding, places: Tensor) -> Tensor:
+        """Vectors (B, P, D), P = `prefix_length`.
+
+        classes : holds the class vectors
+        places : (T, D), the vectors of the tokens' positions; patches of a part have those of their tokens too
 
         Raises: UserError for a kind that is not in the config, features of another shape, or a class that is none.
         """
@@ -117,8 +126,11 @@ class ConditionEmbedding(nn.Module):
         rows = classes(category.clamp(min=0))
         if self.config.droppable:
             rows = torch.where((category >= 0)[:, None], rows, self.no_class.to(rows.dtype))
-        given = [(kind, conditions.features[kind]) for kind in self.kinds if kind in conditions.features]
-        return torch.cat([rows[:, None], *(self.kinds[kind](encoded).to(rows.dtype) for kind, encoded in given)], 1)
+        features = conditions.features
+        given = {kind: self.kinds[kind](features[kind]) for kind in self.kinds if kind in features}
+        if "part" in given:
+            given["part"] = given["part"] + _of_patches(places)
+        return torch.cat([rows[:, None], *(vectors.to(rows.dtype) for vectors in given.values())], 1)
 
     def check(self, conditions: Conditions) -> None:
         """Raises: UserError for a kind that is not in the config, features of another shape, or no class of it."""
@@ -138,6 +150,13 @@ class ConditionEmbedding(nn.Module):
                     f"{kind} features must be {wanted} with a mask {wanted[:2]}, not {tuple(encoded.values.shape)} "
                     f"with {tuple(encoded.mask.shape)}; this model was trained on {known.encoder}."
                 )
+
+
+def _of_patches(places: Tensor) -> Tensor:
+    """Means (T / 4, D) over the patches of 2 x 2 tokens of vectors (T, D), of one grid or of three planes apart."""
+    side = isqrt(len(places)) if isqrt(len(places)) ** 2 == len(places) else isqrt(len(places) // 3)
+    grids = places.unflatten(0, (-1, side, side)).movedim(3, 1)  # (grids, D, S, S)
+    return F.avg_pool2d(grids, 2).flatten(2).transpose(1, 2).flatten(0, 1)
 
 
 def prefix_length(config: TransformerConfig, kinds: Sequence[str]) -> int:

@@ -102,7 +102,6 @@ class ShapeTransformer(nn.Module):
         self.emb = nn.Embedding(config.vocabulary, config.width)
         self.pos_emb = nn.Embedding(config.positions + 1, config.width)
         self.class_embedding = nn.Embedding(config.classes, config.width)
-        self.conditions = ConditionEmbedding(config)
         self.value_start = nn.Parameter(torch.empty(1, config.width))
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.head = _Head(config.width)
@@ -113,6 +112,7 @@ class ShapeTransformer(nn.Module):
                 nn.init.normal_(module.weight, std=0.02)
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
+        self.conditions = ConditionEmbedding(config)  # which begins by rules of its own
 
     def forward(self, tokens: Tensor, condition: Tensor | Conditions) -> Tensor:
         """tokens (B, T) int64, condition (B,) int64 class indices or more -> logits (B, T, V); row j predicts token j.
@@ -132,5 +132,6 @@ class ShapeTransformer(nn.Module):
 
     def prefix(self, condition: Tensor | Conditions) -> Tensor:
         """What stands before the start vector: (B, P, D)."""
-        vectors: Tensor = self.conditions(Conditions.of(condition), self.class_embedding)
+        places = self.pos_emb.weight[: self.config.tokens]
+        vectors: Tensor = self.conditions(Conditions.of(condition), self.class_embedding, places)
         return vectors

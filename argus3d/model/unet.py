@@ -59,10 +59,6 @@ class UNet(nn.Module):
         )
         self.up = nn.ModuleList(_Up(2 * width, width, layers) for width in reversed(widths[:-1]))
         self.out = layers.convolution(filters, channels_out, 1)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Conv3d):
-                nn.init.xavier_normal_(module.weight)
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         skips: list[Tensor] = []

@@ -116,3 +116,27 @@ def test_local_coordinates_tell_where_in_its_cell_a_point_lies() -> None:
     plain = PointEncoder(AUTOENCODER)
     points = torch.rand(2, 5, 3)
     assert torch.equal(plain._coordinates(points), points)
+
+
+def test_signals_keep_their_size_and_no_unit_is_dead_at_the_start() -> None:
+    torch.manual_seed(0)
+    model = ShapeAutoencoder(replace(ArgusConfig.preset("nano").autoencoder, points=2048))
+    powers, dead = {}, {}
+
+    def watch(name: str, module: torch.nn.Module) -> None:
+        def note(_: torch.nn.Module, __: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+            units = output.transpose(0, 1).flatten(1)
+            powers[name], dead[name] = units.square().mean().item(), (units.amax(1) <= 0).float().mean().item()
+
+        module.register_forward_hook(note)
+
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
+            watch(name, module)
+    with torch.no_grad():
+        planes = model.encoder(torch.rand(2, 2048, 3) - 0.5)
+        model.uncoupler(model.coupler(planes))
+    coupler = [power for name, power in powers.items() if name.startswith("coupler")]
+    uncoupler = [power for name, power in powers.items() if name.startswith("uncoupler")]
+    assert coupler[-1] > 0.03 * planes.square().mean() and uncoupler[-1] > 0.03 * coupler[-1]
+    assert max(dead.values()) < 0.25

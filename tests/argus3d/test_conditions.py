@@ -228,3 +228,28 @@ def test_a_checkpoint_keeps_its_conditions(argus: Argus, tmp_path) -> None:  # t
     assert again.config == CONFIG
     tokens = torch.randint(16, (2, 64))
     assert torch.equal(whole(again.transformer, tokens, asked(2)), whole(argus.transformer, tokens, asked(2)))
+
+
+def test_what_is_said_begins_as_large_as_the_positions_it_is_added_to() -> None:
+    torch.manual_seed(0)
+    wide = [replace(kind, features=500) for kind in (TEXT, IMAGE)]
+    model = ShapeTransformer(replace(GUIDED, width=64, conditions=(*wide, AUTOENCODER.part_condition)))
+    for kind in (*wide, AUTOENCODER.part_condition):
+        module = model.conditions.kinds[kind.kind]
+        said = module.project(module.norm(encoded(kind, 8).values)).std()
+        assert 0.01 < said < 0.04 and 0.01 < module.positions.weight.std() < 0.04
+
+
+@pytest.mark.parametrize(("planes", "tokens"), [(1, 64), (3, 192)])
+def test_patches_of_a_part_stand_where_their_tokens_do(planes: int, tokens: int) -> None:
+    part = ConditionConfig("part", "autoencoder", 32, tokens // 4)
+    model = ShapeTransformer(replace(TRANSFORMER, tokens=tokens, positions=tokens, conditions=(part,), droppable=True))
+    given = Conditions(torch.zeros(1, dtype=torch.int64), {"part": encoded(part, 1)})
+    with torch.no_grad():
+        before = model.prefix(given)
+        plane, row, column = planes - 1, 2, 5
+        model.pos_emb.weight[plane * 64 + row * 8 + column] += 1
+        moved = (model.prefix(given) - before)[0].abs().amax(1)
+    # The class stands first, then patches of 2 x 2 tokens, row by row.
+    assert moved.nonzero().flatten().tolist() == [1 + plane * 16 + (row // 2) * 4 + column // 2]
+    assert moved.max() == pytest.approx(0.25, abs=1e-5)
