@@ -106,15 +106,21 @@ def _nano_2(name: str, items: Items) -> Parts:
         source, category = labels[item]
         return (source, category) if enough[labels[item]] >= asked[labels[item]] else (source, NO_CLASS)
 
-    def few(side: str, components: Sequence[str]) -> list[str]:
-        found = ranked(household[side], name)[:FEW_OF_HOUSEHOLD]
+    def some(side: str, components: Sequence[str], of_household: int, of_each: int) -> list[str]:
+        found = ranked(household[side], name)[:of_household]
         for category in sorted({item.category for item in items["components"]}):
-            found += [item for item in components if labels[item] == ("components", category)][:FEW_OF_EACH]
+            found += [item for item in components if labels[item] == ("components", category)][:of_each]
         return found
 
-    of_val = ranked(components["val"], name)
-    alike_test = alike(test, train, label, name)
-    return {"test": test, "train_like_test": alike_test, "few": few("test", test), "few_of_val": few("val", of_val)}
+    few = some("test", test, FEW_OF_HOUSEHOLD, FEW_OF_EACH)
+    return {
+        "test": test,
+        "train_like_test": alike(test, train, label, name),
+        "few": few,
+        "train_like_few": alike(few, train, label, name),
+        "handful": some("test", test, FEW_OF_HOUSEHOLD // 3, FEW_OF_EACH // 3),
+        "few_of_val": some("val", ranked(components["val"], name), FEW_OF_HOUSEHOLD, FEW_OF_EACH),
+    }
 
 
 def _first_of_each(name: str, items: Items, count: int) -> Parts:
@@ -150,7 +156,7 @@ RECIPES = {
         f"household-v1/test, and of components-v1/test the first {PARTS_OF_EACH} of each class by "
         f"sha256('nano-v2:id'); {_LIKE} source and class (household's `other` where that class has too few); few "
         f"holds {FEW_OF_HOUSEHOLD} household shapes of test and the first {FEW_OF_EACH} of each class of components, "
-        "few_of_val as many of val",
+        "few_of_val as many of val, handful a third of few; train_like_few is to few what train_like_test is to test",
         _nano_2,
     ),
     "nano-procedural-v1": Recipe(

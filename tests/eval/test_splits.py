@@ -154,6 +154,9 @@ def test_nano_v2_takes_parts_of_every_class_and_goes_without_a_class_that_is_too
     assert set(parts["few_of_val"]) <= {*held["val"], *names} - set(parts["test"])
     for few in ("few", "few_of_val"):
         assert sum(item.startswith("resistor") for item in parts[few]) == FEW_OF_EACH
+    assert set(parts["handful"]) < set(parts["few"])
+    assert sum(item.startswith("resistor") for item in parts["handful"]) == FEW_OF_EACH // 3
+    assert len(set(parts["train_like_few"])) == len(parts["few"])
     category = {item.id: item.category for item in (*household, *resistors)}
     for test, train in zip(parts["test"], parts["train_like_test"], strict=True):
         wanted = "other" if category[test] == "fireplace" else category[test]
