@@ -216,8 +216,8 @@ class ArgusConfig:
 _PAPER_AUTOENCODER = AutoencoderConfig(256, 32, 32, 32, 4, 32, 512, 8192, 4, 0.4, 5, 0.1, 3)
 # fmt: off
 _PRESETS = {
-    "nano":  (AutoencoderConfig(48, 24, 16, 32, 3, 24, 128, 1024, 4, 0.4, 5, 0.1, 1, "none", True, 8192, 64, True),
-              TransformerConfig(192, 6, 6, 1024, 576, 12, 576, 0.0)),
+    "nano":  (AutoencoderConfig(40, 24, 16, 32, 3, 24, 128, 256, 4, 0.4, 5, 0.1, 1, "none", True, 8192, 64, True),
+              TransformerConfig(192, 6, 6, 256, 400, 12, 400, 0.0)),
     "base":  (AutoencoderConfig(256, 32, 32, 32, 4, 32, 512, 4096, 4, 0.4, 5, 0.1, 3),
               TransformerConfig(768, 12, 12, 4096, 1024, 55, 1024)),
     "large": (_PAPER_AUTOENCODER, TransformerConfig(2048, 24, 16, 8192, 1024, 55, 1024)),

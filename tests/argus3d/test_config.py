@@ -42,5 +42,5 @@ def test_sizes_that_cannot_be_are_refused() -> None:
 
 def test_stages_must_agree() -> None:
     nano, base = ArgusConfig.preset("nano"), ArgusConfig.preset("base")
-    with pytest.raises(UserError, match="writes 576 tokens, the transformer 1024"):
+    with pytest.raises(UserError, match="writes 400 tokens, the transformer 1024"):
         ArgusConfig(nano.autoencoder, base.transformer)
