@@ -58,7 +58,7 @@ def use_toys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def write_guided(folder: Path, conditions: Sequence[ConditionConfig] | None = None) -> Path:
     """A checkpoint of random weights that takes all conditions, or some, and none."""
-    torch.manual_seed(0)
+    torch.manual_seed(3)
     taken = (TEXT, IMAGE, AUTOENCODER.part_condition) if conditions is None else tuple(conditions)
     config = ArgusConfig(AUTOENCODER, replace(TRANSFORMER, conditions=taken, droppable=True))
     autoencoder, transformer = ShapeAutoencoder(config.autoencoder), ShapeTransformer(config.transformer)

@@ -8,14 +8,14 @@ import torch
 
 from argus3d.train.autoencoder import AutoencoderTraining
 from argus3d.train.data import Augmentation
-from tests.argus3d.sizes import AUTOENCODER
+from tests.argus3d.sizes import LEARNER
 from tests.argus3d.trainings import LOOP, RECIPE, autoencoder_training, balls, log, transformer_training
 
 
 def test_the_autoencoder_learns_what_a_ball_is(tmp_path: Path) -> None:
     loop = replace(LOOP, steps=130, batch=4, learning_rate=5e-3, warmup=20, validate_every=130, save_every=130)
     recipe = replace(RECIPE, queries=100, unquantized_steps=100)
-    AutoencoderTraining(AUTOENCODER, loop, recipe, [balls()], [1.0], {"balls": balls()}).run(tmp_path)
+    AutoencoderTraining(LEARNER, loop, recipe, [balls()], [1.0], {"balls": balls()}).run(tmp_path)
     last = log(tmp_path)[-1]
     assert last["iou_balls"] > 0.45  # everything inside would be 0.13 to 0.3
     assert 0.2 <= last["threshold"] <= 0.7

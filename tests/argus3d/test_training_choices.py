@@ -11,7 +11,7 @@ from argus3d.errors import UserError
 from argus3d.train.autoencoder import AutoencoderRecipe, AutoencoderTraining
 from argus3d.train.loop import LoopConfig
 from argus3d.train.state import trained
-from tests.argus3d.sizes import AUTOENCODER
+from tests.argus3d.sizes import LEARNER
 from tests.argus3d.trainings import LOOP, RECIPE, Interrupted, balls, interrupt, log, same_weights
 
 GRADIENT = replace(RECIPE, codebook="gradient", commitment=1.0)
@@ -21,7 +21,7 @@ SHORT = replace(LOOP, steps=8, validate_every=8, save_every=4)
 def training(
     representation: str = "coupled", recipe: AutoencoderRecipe = RECIPE, loop: LoopConfig = SHORT
 ) -> AutoencoderTraining:
-    config = replace(AUTOENCODER, representation=representation)
+    config = replace(LEARNER, representation=representation)
     return AutoencoderTraining(config, loop, recipe, [balls()], [1.0], {"balls": balls()})
 
 

@@ -23,10 +23,11 @@ from argus3d.train.token_groups import VIEWS, TokenGroup, Variants
 from argus3d.train.training import SINGLE, Execution, Training
 from argus3d.train.transformer import TransformerRecipe, TransformerTraining
 from tests.argus3d.balls import SMALL, BallCatalogue
-from tests.argus3d.sizes import AUTOENCODER, GUIDED, TRANSFORMER
+from tests.argus3d.sizes import GUIDED, LEARNER, TRANSFORMER
 
+# Of another seed, a latent may lie so near to the border between two codes that the order of sums decides.
 LOOP = LoopConfig(
-    steps=24, batch=2, learning_rate=3e-3, warmup=4, bfloat16=False, validate_every=12, save_every=8, seed=5
+    steps=24, batch=2, learning_rate=3e-3, warmup=4, bfloat16=False, validate_every=12, save_every=8, seed=7
 )
 RECIPE = AutoencoderRecipe(queries=32, unquantized_steps=6, restart_every=3)
 # Few steps, past the start of the codebook, with all that is kept beside the weights.
@@ -47,7 +48,7 @@ def autoencoder_training(
 ) -> AutoencoderTraining:
     """Stage 1 on balls, drawn from two groups."""
     data = balls()
-    return AutoencoderTraining(AUTOENCODER, loop, recipe, [data, data], [0.5, 0.5], {"balls": data}, execution)
+    return AutoencoderTraining(LEARNER, loop, recipe, [data, data], [0.5, 0.5], {"balls": data}, execution)
 
 
 def transformer_training(
@@ -89,9 +90,7 @@ def _stage_2(
     execution: Execution,
 ) -> TransformerTraining:  # fmt: skip
     torch.manual_seed(3)
-    autoencoder = ShapeAutoencoder(AUTOENCODER)
-    for parameter in autoencoder.parameters():  # larger than at the start of training, so that parts differ
-        torch.nn.init.normal_(parameter, std=0.5)
+    autoencoder = ShapeAutoencoder(LEARNER)
     return TransformerTraining(config, loop, groups, groups, autoencoder, recipe, execution)
 
 
