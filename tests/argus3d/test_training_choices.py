@@ -40,8 +40,8 @@ def test_all_representations_train_and_resume_exactly(representation: str, tmp_p
 
 @pytest.mark.parametrize("representation", ["triplane", "grid"])
 def test_all_representations_learn(representation: str, tmp_path: Path) -> None:
-    loop = replace(LOOP, steps=60, learning_rate=1e-2, validate_every=20, save_every=60)
-    training(representation, replace(RECIPE, unquantized_steps=40), loop).run(tmp_path)
+    loop = replace(LOOP, steps=150, batch=4, learning_rate=3e-3, validate_every=10, save_every=150)
+    training(representation, replace(RECIPE, unquantized_steps=100), loop).run(tmp_path)
     course = [line["iou_balls"] for line in log(tmp_path)]
     assert course[-1] > course[0] + 0.1
 
