@@ -23,10 +23,10 @@ from eval.protocol import get_protocol
 
 BUDGET = Budget(
     LoopConfig(
-        steps=2000, batch=4, learning_rate=1.5e-3, warmup=100, validate_every=500, save_every=250, bfloat16=True
+        steps=1200, batch=4, learning_rate=6e-4, warmup=100, validate_every=500, save_every=250, bfloat16=True
     ),
     LoopConfig(
-        steps=2000, batch=8, learning_rate=1e-3, warmup=100, validate_every=250, save_every=250,
+        steps=1500, batch=8, learning_rate=1e-3, warmup=100, validate_every=250, save_every=250,
         keep_best="validation_loss",
     ),
     SamplingConfig(top_p=0.95, resolution=64),

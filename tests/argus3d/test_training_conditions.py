@@ -90,7 +90,7 @@ def test_a_part_is_of_the_variant_that_it_comes_with() -> None:
 
 def test_each_kind_tells_which_shape_it_is(tmp_path: Path) -> None:
     group = guided_group()
-    training = guided_training(replace(LOOP, batch=8, steps=300, learning_rate=1e-2, validate_every=300), [group])
+    training = guided_training(replace(LOOP, batch=8, steps=600, learning_rate=5e-3, validate_every=600), [group])
     training.run(tmp_path)
 
     def surprise(*kinds: str) -> float:
