@@ -86,7 +86,7 @@ class _Kind(nn.Module):
         self.project = nn.Linear(config.features, width)
         self.positions = nn.Embedding(config.length, width)
         self.absent = nn.Parameter(torch.empty(width))
-        # As small as the positions, which what is said would drown otherwise: then no part was ever followed.
+        # What is said begins on one scale with the positions that it is added to.
         nn.init.normal_(self.project.weight, std=0.02 * config.features**-0.5)
         nn.init.zeros_(self.project.bias)
         nn.init.normal_(self.positions.weight, std=0.02)

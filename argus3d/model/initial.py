@@ -6,9 +6,9 @@ from torch import nn
 def he_normal(module: nn.Module) -> None:
     """Let signals keep their size through the convolutions of a module and its ReLUs; biases are 0.
 
-    Those with one cell stand last, without a ReLU. As torch makes convolutions, signals lost five sixths of their power
-    at each: nano's latents came out as biases, and most units of its U-Net over tokens never gave more than 0 again.
-    Source: He et al. 2015.
+    Those with one cell stand last, without a ReLU. As torch makes convolutions, a signal loses five sixths of its power
+    at each and its ReLU; in a nano that was trained from there, several layers of the U-Net over tokens had 75 to 100 %
+    of their units at 0 on all of twelve shapes. Source: He et al. 2015.
     """
     for part in module.modules():
         if isinstance(part, nn.ConvTranspose2d | nn.ConvTranspose3d):  # by halves: each cell is made of one
