@@ -55,9 +55,8 @@ class Spread:
 def _shard(model: nn.Module, bfloat16: bool) -> None:
     from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
-    policy = MixedPrecisionPolicy(
-        param_dtype=torch.bfloat16 if bfloat16 else None, reduce_dtype=torch.float32, cast_forward_inputs=False
-    )
+    halved = {"param_dtype": torch.bfloat16, "reduce_dtype": torch.float32} if bfloat16 else {}
+    policy = MixedPrecisionPolicy(**halved, cast_forward_inputs=False)
     # Parameters outside the blocks are let go after a forward pass like those of the blocks: one that stayed would
     # not show what the optimiser or an average of weights does to its shares.
     # The logits are a view, and nothing changes them in place.

@@ -15,6 +15,7 @@ from tests.argus3d.trainings import (
     TOGETHER,
     Interrupted,
     autoencoder_training,
+    double_precision,
     guided_training,
     interrupt,
     transformer_training,
@@ -24,7 +25,7 @@ from tests.argus3d.trainings import (
 def main(folder: Path) -> None:
     """Train stage 1 by DDP, stage 2 by DDP and FSDP2, guided and not, and once more by FSDP2 up to step 7."""
     torch.set_num_threads(1)
-    with joined("cpu", "ddp"):
+    with joined("cpu", "ddp"), double_precision():
         with first_before_others():
             seen = sorted(path.name for path in folder.iterdir())
             (folder / f"seen-{'first' if first() else 'other'}").write_text(" ".join(seen))
