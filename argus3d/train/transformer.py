@@ -109,19 +109,28 @@ class TransformerTraining(Training[TokenBatch]):
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Mean cross-entropy in nats a token, given the class, nothing, and each kind of condition with no class."""
-        self.model.eval()
-        found = {"validation_loss": self._validate((), True)}
-        if self.model.config.droppable:
-            found["validation_loss_nothing"] = self._validate((), False)
-        found |= {f"validation_loss_{kind}": self._validate((kind,), False) for kind in self._kinds}
-        self.model.train()
-        return {name: round(float(np.mean(losses)), 5) for name, losses in found.items() if losses}
+        """Mean cross-entropy in nats a token, given the class, nothing, and each kind of condition with no class.
 
-    def _validate(self, kinds: Sequence[str], with_class: bool) -> list[float]:
-        """Mean loss of each group that has `kinds`, over evenly chosen shapes."""
-        losses = []
-        for group in self.validation:
+        `validation_gain_KIND` is how far the kind lies below nothing, over the groups that have it.
+        """
+        self.model.eval()
+        found = {"": self._validate((), True)}
+        if self.model.config.droppable:
+            found["_nothing"] = self._validate((), False)
+        kinds = {kind: self._validate((kind,), False) for kind in self._kinds}
+        found |= {f"_{kind}": losses for kind, losses in kinds.items() if losses}
+        self.model.train()
+        metrics = {f"validation_loss{name}": np.mean(list(losses.values())) for name, losses in found.items()}
+        for kind, losses in kinds.items():
+            if losses:
+                gains = [found["_nothing"][group] - loss for group, loss in losses.items()]
+                metrics[f"validation_gain_{kind}"] = np.mean(gains)
+        return {name: round(float(value), 5) for name, value in metrics.items()}
+
+    def _validate(self, kinds: Sequence[str], with_class: bool) -> dict[int, float]:
+        """Mean loss of each group that has `kinds`, by its number, over evenly chosen shapes."""
+        losses = {}
+        for number, group in enumerate(self.validation):
             if "image" in kinds and group.images is None:
                 continue
             chosen = np.unique(np.linspace(0, len(group) - 1, VALIDATED).round().astype(int))
@@ -131,7 +140,7 @@ class TransformerTraining(Training[TokenBatch]):
                 rng = np.random.default_rng(int(shape))
                 rows.append(describe(group, int(shape), PLAIN, category, kinds, kinds, self.recipe.bottom, rng))
             parts = [stack_rows(rows[i : i + 16], self.model.config) for i in range(0, len(rows), 16)]
-            losses.append(sum(self._loss(part).item() * len(part.tokens) for part in parts) / len(rows))
+            losses[number] = sum(self._loss(part).item() * len(part.tokens) for part in parts) / len(rows)
         return losses
 
 

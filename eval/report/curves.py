@@ -19,6 +19,7 @@ from eval.report.output import write_whole
 NOT_CURVES = ("step", "seconds", "threshold", "loss", "commitment", "occupancy", "restarts")
 # Of the run itself rather than of what it learned; orders of magnitude apart, so on a logarithmic scale of their own.
 COURSE = ("learning_rate", "gradient_norm", "perplexity", "steps_per_second")
+GAIN = "validation_gain_"  # of conditions, in hundredths of what the losses are
 COLOURS = (*GENERATOR_COLOURS, "#D55E00", "#000000", "#999999")
 
 
@@ -53,7 +54,8 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 
 def curves_figure(logs: dict[str, list[dict[str, Any]]], suffix: str = ".png") -> bytes:
-    """A picture with a column a log: what it learned, and below it the course of the run where the log tells it.
+    """A picture with a column a log: what it learned, and below it, where the log tells it, what conditions gain and the
+    course of the run.
 
     The same bytes for the same logs.
 
@@ -61,18 +63,18 @@ def curves_figure(logs: dict[str, list[dict[str, Any]]], suffix: str = ".png") -
     """
     if suffix not in METADATA:
         raise ValueError(f"figures are {', '.join(METADATA)}, not {suffix!r}")
-    with_course = any(key in lines[-1] for lines in logs.values() for key in COURSE)
+    rows = [row for row in (_learned, _gains, _course) if row is _learned or any(map(row, logs.values()))]
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(3.6 * len(logs), 4.2 if with_course else 2.6), dpi=200, layout="constrained")
+        figure = Figure(figsize=(3.6 * len(logs), 1 + 1.6 * len(rows)), dpi=200, layout="constrained")
         FigureCanvasAgg(figure)
-        heights = [2, 1] if with_course else [1]
-        panels = figure.subplots(len(heights), len(logs), squeeze=False, sharex="col", height_ratios=heights)
+        heights = [2] + [1] * (len(rows) - 1)
+        panels = figure.subplots(len(rows), len(logs), squeeze=False, sharex="col", height_ratios=heights)
         for column, (name, lines) in enumerate(logs.items()):
-            _draw(panels[0, column], lines, _learned(lines))
+            for row, curves in enumerate(rows):
+                _draw(panels[row, column], lines, curves(lines))
+                if curves is _course:
+                    panels[row, column].set_yscale("log")
             panels[0, column].set_title(name.replace("-", " "), loc="left", fontsize=8, pad=3)
-            if with_course:
-                _draw(panels[1, column], lines, [key for key in COURSE if key in lines[-1]])
-                panels[1, column].set_yscale("log")
             panels[-1, column].set_xlabel("minutes of training")
         stream = io.BytesIO()
         figure.savefig(stream, format=suffix[1:], metadata=METADATA[suffix])
@@ -91,4 +93,12 @@ def _draw(panel: Axes, lines: list[dict[str, Any]], curves: list[str]) -> None:
 
 
 def _learned(lines: list[dict[str, Any]]) -> list[str]:
-    return [key for key in lines[-1] if key not in (*NOT_CURVES, *COURSE)]
+    return [key for key in lines[-1] if key not in (*NOT_CURVES, *COURSE) and not key.startswith(GAIN)]
+
+
+def _gains(lines: list[dict[str, Any]]) -> list[str]:
+    return [key for key in lines[-1] if key.startswith(GAIN)]
+
+
+def _course(lines: list[dict[str, Any]]) -> list[str]:
+    return [key for key in COURSE if key in lines[-1]]

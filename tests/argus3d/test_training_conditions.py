@@ -76,6 +76,17 @@ def test_shapes_without_pictures_are_learned_from_without_them() -> None:
     assert "validation_loss_image" not in training.validate()
 
 
+def test_what_a_kind_gains_is_counted_over_the_groups_that_have_it() -> None:
+    pictured, bare = guided_group(), guided_group(shapes=3, images=False)
+    bare = replace(bare, tokens=np.zeros_like(bare.tokens))
+    alone, beside = (guided_training(LOOP, groups).validate() for groups in ([pictured], [pictured, bare]))
+    assert alone["validation_gain_image"] == beside["validation_gain_image"] != 0
+    for kind in ("image", "text", "part"):
+        gain = alone["validation_loss_nothing"] - alone[f"validation_loss_{kind}"]
+        assert alone[f"validation_gain_{kind}"] == pytest.approx(gain, abs=2e-5)
+    assert beside["validation_loss_nothing"] != pytest.approx(alone["validation_loss_nothing"], abs=1e-3)
+
+
 def test_a_part_is_of_the_variant_that_it_comes_with() -> None:
     group = guided_group()
     assert group.clouds is not None and group.matrices is not None

@@ -38,6 +38,13 @@ def test_the_course_of_the_run_has_a_panel_of_its_own() -> None:
     assert "learning rate" not in curves_figure({"stage-2": LINES}, ".svg").decode()
 
 
+def test_what_conditions_gain_has_a_panel_of_its_own() -> None:
+    told = [{**line, "validation_gain_text": 0.01 * line["step"]} for line in LINES]
+    axes = [curves_figure({"a": lines, "b": LINES}, ".svg").decode().count('id="axes_') for lines in (LINES, told)]
+    assert axes == [2, 4]
+    assert "validation gain text" in curves_figure({"a": told}, ".svg").decode()
+
+
 def test_every_curve_is_drawn_and_one_that_began_later_too() -> None:
     names = [f"validation_loss_{kind}" for kind in "abcdefghij"]
     later = [LINES[0], *({**line, **dict.fromkeys(names, 2.0)} for line in LINES[1:])]
