@@ -54,8 +54,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 
 def curves_figure(logs: dict[str, list[dict[str, Any]]], suffix: str = ".png") -> bytes:
-    """A picture with a column a log: what it learned, and below it, where the log tells it, what conditions gain and the
-    course of the run.
+    """A picture with a column a log: what it learned; below, where the log tells it, what conditions gain; the course.
 
     The same bytes for the same logs.
 
