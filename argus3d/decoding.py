@@ -1,6 +1,6 @@
 """One position at a time through the transformer: a static cache, and CUDA graphs where there is a GPU."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import nullcontext
 from typing import NamedTuple, cast
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from argus3d.model.conditions import Conditions
+from argus3d.model.conditions import Conditions, prefix_length
 from argus3d.model.transformer import Block, ShapeTransformer
 
 # Matrix products of other shapes round otherwise, and one token in some millions would come out different. Products are
@@ -89,18 +89,19 @@ class StepDecoder:
 
     samples : shapes at a time; each takes a row, or two where it is guided, of at most `tile_of` the device
     choose : picks the tokens of a step; must not synchronise with the host
-    prefix : vectors before the start vector
+    kinds : of the conditions that rows come with, beside the class
     guidance : None for conditional logits alone; else rows come in pairs, and logits are those without conditions plus
         this many times what conditions add. Source: Ho and Salimans 2022, eq. 6 with w = guidance - 1
     """
 
     def __init__(
-        self, transformer: ShapeTransformer, samples: int, choose: Choose, prefix: int = 1,
+        self, transformer: ShapeTransformer, samples: int, choose: Choose, kinds: Collection[str] = (),
         guidance: float | None = None,
     ) -> None:  # fmt: skip
         config, like = transformer.config, transformer.emb.weight
         self.transformer, self.samples, self.choose = transformer, samples, choose
-        self.prefix, self.guidance = prefix, guidance
+        self.kinds, self.guidance = frozenset(kinds), guidance
+        self.prefix = prefix = prefix_length(config, kinds)
         self.rows = rows = samples if guidance is None else 2 * samples
         self.device, self.width = like.device, config.width
         self.heads = (config.heads, config.width // config.heads)
@@ -109,6 +110,10 @@ class StepDecoder:
         self.input = like.new_zeros((tile_of(self.device), config.width))
         self.position = torch.zeros(1, dtype=torch.int64, device=self.device)
         self.places = torch.arange(length, device=self.device)
+        # Places of tokens, and what a part says at them; that of the token behind the last is read, too, and not used.
+        self.standing = transformer.pos_emb.weight[None, : config.tokens + 1].detach()
+        if "part" in self.kinds:
+            self.standing = self.standing.repeat(rows, 1, 1)
         self.uniform = torch.zeros((samples, config.tokens), dtype=torch.float64, device=self.device)
         self.known = torch.full((samples, config.tokens), -1, device=self.device)
         self.tokens = torch.empty_like(self.known)
@@ -167,6 +172,11 @@ class StepDecoder:
         # Row by row: a product over all rows would round by how many there are.
         rows = torch.arange(self.rows, device=self.device).split(1)
         vectors = torch.cat([model.prefix(asked.rows(row)) for row in rows])  # (rows, P, D)
+        if "part" in self.kinds:
+            for row in rows:
+                beside = model.conditions.at_places(asked.rows(row))
+                assert beside is not None
+                self.standing[row, :-1] = model.pos_emb.weight[: beside.shape[1]] + beside
         self.position.zero_()
         self.input.zero_()
         with sdpa_kernel(_KERNELS) if self.device.type == "cuda" else nullcontext():
@@ -174,7 +184,7 @@ class StepDecoder:
                 self.input[: self.rows] = vectors[:, place]
                 self._blocks(place + 1, None)
                 self.position += 1
-        self.input[: self.rows] = model.value_start + model.pos_emb.weight[0]
+        self.input[: self.rows] = model.value_start + self.standing[:, 0]
 
     def advance(self, length: int) -> None:
         """One token; afterwards `length` positions are in the cache."""
@@ -202,7 +212,7 @@ class StepDecoder:
         chosen = self.choose(logits, self.uniform.index_select(1, step)[:, 0])
         token = known.where(known >= 0, chosen)
         self.tokens.index_copy_(1, step, token[:, None])
-        place = model.pos_emb.weight.index_select(0, step + 1)
+        place = self.standing.index_select(1, step + 1)[:, 0]
         written = model.emb.weight.index_select(0, token).repeat(self.rows // self.samples, 1)
         torch.add(written, place, out=self.input[: self.rows])
         self.position += 1

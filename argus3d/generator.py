@@ -20,7 +20,7 @@ from argus3d.checkpoint.store import About
 from argus3d.errors import UserError
 from argus3d.keeping import keep_part
 from argus3d.meshing import check_resolution, logit, meshes_of_tokens
-from argus3d.model.conditions import Conditions, prefix_length
+from argus3d.model.conditions import Conditions
 from argus3d.prompts import Prompts, Request
 from argus3d.sampler import Draw, Progress, Sampler
 
@@ -129,14 +129,14 @@ class ArgusGenerator:
     ) -> Iterator[Sample]:  # fmt: skip
         """Requests of the same kinds of conditions."""
         sizes, weight = self.argus.config.transformer, self.argus.transformer.value_start
-        prefix, guided = prefix_length(sizes, wanted[0].kinds), config.guidance != 1
-        rows = memory.batch_size(sizes, weight.dtype, weight.device, batch_size, prefix, guided)
+        kinds, guided = wanted[0].kinds, config.guidance != 1
+        rows = memory.batch_size(sizes, weight.dtype, weight.device, batch_size, kinds, guided)
         for start in range(0, len(wanted), rows):
             batch = wanted[start : start + rows]
             conditions = self.prompts.conditions(batch, [self.class_index(request.category) for request in batch])
             seeds = [stream_seed(seed, request.id) for request in batch]
             tokens = self.tokens(conditions, seeds, config, progress)
-            if "part" in wanted[0].kinds:
+            if "part" in kinds:
                 tokens = self._keeping_parts(batch, tokens, seeds, config)
             yield from self.shapes(batch, tokens, seed, config)
 

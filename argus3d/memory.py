@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from argus3d.checkpoint.shards import DTYPES
 from argus3d.config import ArgusConfig, TransformerConfig
 from argus3d.decoding import bucket_of, samples_of
 from argus3d.errors import UserError
+from argus3d.model.conditions import prefix_length
 
 # Left free for activations, the mesh of a shape and the libraries themselves.
 RESERVE = 2**29
@@ -66,13 +68,17 @@ def transformer_bytes(config: TransformerConfig, dtype: torch.dtype) -> int:
     block = 12 * width**2 + 13 * width
     tables = (config.vocabulary + config.positions + 1 + config.classes) * width
     tables += sum((one.features + one.length) * width for one in config.conditions)
+    tables += sum(one.features // 4 * width for one in config.conditions if one.kind == "part")
     return (config.layers * block + tables + width * (width + 6) + config.vocabulary) * dtype.itemsize
 
 
-def row_bytes(config: TransformerConfig, dtype: torch.dtype, prefix: int = 1) -> int:
-    """Bytes that one more row in a batch takes: its cache, `prefix` conditions long, and the float64 work on logits."""
-    positions = bucket_of(prefix + config.tokens)
-    return 2 * config.layers * positions * config.width * dtype.itemsize + 64 * config.vocabulary
+def row_bytes(config: TransformerConfig, dtype: torch.dtype, kinds: Collection[str] = ()) -> int:
+    """Bytes that one more row in a batch takes: its cache, as long as conditions of `kinds` make it, the vectors of its
+    places if there is a part, and the float64 work on logits.
+    """
+    positions = bucket_of(prefix_length(config, kinds) + config.tokens)
+    vectors = 2 * config.layers * positions + (config.tokens + 1 if "part" in kinds else 0)
+    return vectors * config.width * dtype.itemsize + 64 * config.vocabulary
 
 
 def require_weights(config: ArgusConfig, dtype: torch.dtype, device: torch.device, name: str) -> None:
@@ -89,16 +95,16 @@ def require_weights(config: ArgusConfig, dtype: torch.dtype, device: torch.devic
 
 
 def batch_size(
-    config: TransformerConfig, dtype: torch.dtype, device: torch.device, wanted: int | None, prefix: int = 1,
-    guided: bool = False,
+    config: TransformerConfig, dtype: torch.dtype, device: torch.device, wanted: int | None,
+    kinds: Collection[str] = (), guided: bool = False,
 ) -> int:  # fmt: skip
     """Shapes to decode together: `wanted`, or for None as many as fit, at most a tile.
 
-    prefix : vectors before the start vector; guided : whether a shape takes two rows
+    kinds : of conditions beside the class; guided : whether a shape takes two rows
 
     Raises: UserError when they do not fit, saying how much is missing and how many would.
     """
-    tile, each = samples_of(device, guided), row_bytes(config, dtype, prefix) * (2 if guided else 1)
+    tile, each = samples_of(device, guided), row_bytes(config, dtype, kinds) * (2 if guided else 1)
     free = free_bytes(device) - RESERVE
     fitting = max(0, free) // each
     # More shapes than a tile are decoded tile after tile.

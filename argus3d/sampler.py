@@ -11,7 +11,7 @@ from torch import Tensor
 from argus3d.config import TransformerConfig
 from argus3d.decoding import StepDecoder, samples_of
 from argus3d.errors import UserError
-from argus3d.model.conditions import Conditions, prefix_length
+from argus3d.model.conditions import Conditions
 from argus3d.model.transformer import ShapeTransformer
 
 Progress = Callable[[float], None]  # told how many shapes' worth of tokens are done since it was last told
@@ -112,19 +112,19 @@ class Sampler:
     def _batch(self, conditions: Conditions, uniform: Tensor, known: Tensor, progress: Progress | None) -> Tensor:
         """Tokens (B, T) of at most a tile of rows."""
         rows, steps = uniform.shape
-        decoder = self._decoder_for(rows, prefix_length(self.transformer.config, list(conditions.features)))
+        decoder = self._decoder_for(rows, frozenset(conditions.features))
         # A last batch with fewer rows fills up with copies: a decoder of other size would have to be captured anew.
         filled = torch.arange(decoder.samples, device=uniform.device)
         filled = filled.where(filled < rows, 0)
         tell = None if progress is None else lambda done: progress(rows * done / steps)
         return decoder.run(conditions.rows(filled), uniform[filled], known[filled], steps, tell)[:rows]
 
-    def _decoder_for(self, rows: int, prefix: int) -> StepDecoder:
-        """A decoder of at least so many rows, for so many vectors before the tokens."""
+    def _decoder_for(self, rows: int, kinds: frozenset[str]) -> StepDecoder:
+        """A decoder of at least so many rows, for conditions of `kinds`."""
         kept = self._decoder
-        if kept is None or kept.samples < rows or kept.prefix != prefix:
+        if kept is None or kept.samples < rows or kept.kinds != kinds:
             self._decoder = kept = None  # its cache is let go before the next one is allocated
-            self._decoder = kept = StepDecoder(self.transformer, rows, self.draw.choose, prefix, self.guidance)
+            self._decoder = kept = StepDecoder(self.transformer, rows, self.draw.choose, kinds, self.guidance)
         return kept
 
 

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from argus3d.config import AutoencoderConfig
 from argus3d.model.initial import he_normal
+from argus3d.model.places import into_patches
 from argus3d.model.quantizer import Quantizer
 from argus3d.model.representations import MODULES
 
@@ -59,8 +60,7 @@ class ShapeAutoencoder(nn.Module):
         sizes = self.config.part_condition
         latents = self.latents(points).float()
         planes = latents.reshape(len(points), self.config.latent_channels, -1, *latents.shape[-2:]).transpose(1, 2)
-        patches = F.pixel_unshuffle(planes, 2)  # (B, planes, 4 E, S / 2, S / 2)
-        return patches.flatten(3).transpose(2, 3).reshape(len(points), sizes.length, sizes.features)
+        return into_patches(planes).reshape(len(points), sizes.length, sizes.features)
 
     def encode(self, points: Tensor) -> Tensor:
         """points (B, N, 3) -> tokens (B, T) int64 in [0, codebook_size)."""

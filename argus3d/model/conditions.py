@@ -1,16 +1,15 @@
 """What a shape is asked to be: class, text, image and part, as vectors that stand before the tokens."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from math import isqrt
 from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from argus3d.config import ConditionConfig, TransformerConfig
 from argus3d.errors import UserError
+from argus3d.model.places import SCALE, of_patches, out_of_patches
 
 NO_CLASS = -1
 
@@ -77,30 +76,38 @@ class Conditions:
         return type(self)(change(self.category), features)
 
 
+def _said(features: int, width: int) -> nn.Sequential:
+    """Features -> vectors on one scale with the positions that they are added to, and that they would drown else."""
+    project, norm = nn.Linear(features, width), nn.LayerNorm(width)
+    nn.init.normal_(project.weight, std=SCALE)
+    nn.init.zeros_(project.bias)
+    nn.init.constant_(norm.weight, SCALE)
+    return nn.Sequential(nn.LayerNorm(features), project, norm)
+
+
 class _Kind(nn.Module):
     """Features (B, L, F) and mask (B, L) -> vectors (B, L, D)."""
 
     def __init__(self, config: ConditionConfig, width: int) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(config.features)
-        self.project = nn.Linear(config.features, width)
+        self.said = _said(config.features, width)
         self.positions = nn.Embedding(config.length, width)
         self.absent = nn.Parameter(torch.empty(width))
-        # What is said begins on one scale with the positions that it is added to.
-        nn.init.normal_(self.project.weight, std=0.02 * config.features**-0.5)
-        nn.init.zeros_(self.project.bias)
-        nn.init.normal_(self.positions.weight, std=0.02)
-        nn.init.normal_(self.absent, std=0.02)
+        # Patches of a part have the places of their tokens.
+        nn.init.normal_(self.positions.weight, std=0.0 if config.kind == "part" else SCALE)
+        nn.init.normal_(self.absent, std=SCALE)
 
     def forward(self, encoded: Encoded) -> Tensor:
-        given = self.project(self.norm(encoded.values.to(self.absent.dtype)))
+        given = self.said(encoded.values.to(self.absent.dtype))
         return torch.where(encoded.mask[..., None], given, self.absent.to(given.dtype)) + self.positions.weight
 
 
 class ConditionEmbedding(nn.Module):
     """Conditions -> the vectors before the start vector; without conditions in the config it holds no weights but one.
 
-    The order is class, text, image, part; each sees those before it. Source: Argus-3D (arXiv 2402.12225) section 3.3,
+    The order is class, text, image, part; each sees those before it. What a part has at a token's own place is added
+    to the input that writes the token, too: a model of nano's size learns that from some hundred steps, and to look for
+    it among the patches hardly at all. Source: Argus-3D (arXiv 2402.12225) section 3.3,
     where conditions are prepended to the sequence; what stands for those that are left out is that of classifier-free
     guidance (Ho and Salimans 2022).
     """
@@ -111,7 +118,9 @@ class ConditionEmbedding(nn.Module):
         self.kinds = nn.ModuleDict({one.kind: _Kind(one, config.width) for one in config.conditions})
         if config.droppable:
             self.no_class = nn.Parameter(torch.empty(config.width))
-            nn.init.normal_(self.no_class, std=0.02)
+            nn.init.normal_(self.no_class, std=SCALE)
+        part = next((one for one in config.conditions if one.kind == "part"), None)
+        self.beside = None if part is None else _said(part.features // 4, config.width)
 
     def forward(self, conditions: Conditions, classes: nn.Embedding, places: Tensor) -> Tensor:
         """Vectors (B, P, D), P = `prefix_length`.
@@ -129,8 +138,16 @@ class ConditionEmbedding(nn.Module):
         features = conditions.features
         given = {kind: self.kinds[kind](features[kind]) for kind in self.kinds if kind in features}
         if "part" in given:
-            given["part"] = given["part"] + _of_patches(places)
+            given["part"] = given["part"] + of_patches(places)
         return torch.cat([rows[:, None], *(vectors.to(rows.dtype) for vectors in given.values())], 1)
+
+    def at_places(self, conditions: Conditions) -> Tensor | None:
+        """What stands with each token (B, T, D), of a part; 0 in rows without one, None where no row has one."""
+        if self.beside is None or "part" not in conditions.features:
+            return None
+        values, mask = conditions.features["part"]
+        said: Tensor = self.beside(out_of_patches(values.to(self.no_class.dtype)))
+        return said * mask[:, :1, None]
 
     def check(self, conditions: Conditions) -> None:
         """Raises: UserError for a kind that is not in the config, features of another shape, or no class of it."""
@@ -152,13 +169,6 @@ class ConditionEmbedding(nn.Module):
                 )
 
 
-def _of_patches(places: Tensor) -> Tensor:
-    """Means (T / 4, D) over the patches of 2 x 2 tokens of vectors (T, D), of one grid or of three planes apart."""
-    side = isqrt(len(places)) if isqrt(len(places)) ** 2 == len(places) else isqrt(len(places) // 3)
-    grids = places.unflatten(0, (-1, side, side)).movedim(3, 1)  # (grids, D, S, S)
-    return F.avg_pool2d(grids, 2).flatten(2).transpose(1, 2).flatten(0, 1)
-
-
-def prefix_length(config: TransformerConfig, kinds: Sequence[str]) -> int:
+def prefix_length(config: TransformerConfig, kinds: Collection[str]) -> int:
     """Vectors before the start vector for a class and `kinds`."""
     return 1 + sum(config.condition(kind).length for kind in kinds)

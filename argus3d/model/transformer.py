@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from argus3d.config import TransformerConfig
 from argus3d.errors import UserError
 from argus3d.model.conditions import ConditionEmbedding, Conditions
+from argus3d.model.places import waves
 
 BLOCK = 160  # rows of attention at a time; at 640 positions, 80 and 320 took as long or longer
 
@@ -112,6 +113,8 @@ class ShapeTransformer(nn.Module):
                 nn.init.normal_(module.weight, std=0.02)
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
+        with torch.no_grad():
+            self.pos_emb.weight[: config.tokens] = waves(config.tokens, config.width)
         self.conditions = ConditionEmbedding(config)  # which begins by rules of its own
 
     def forward(self, tokens: Tensor, condition: Tensor | Conditions) -> Tensor:
@@ -123,9 +126,11 @@ class ShapeTransformer(nn.Module):
         length = tokens.shape[1]
         if length > self.config.tokens:
             raise UserError(f"{length} tokens are more than the {self.config.tokens} of this transformer.")
+        conditions = Conditions.of(condition)
         values = torch.cat([self.value_start.expand(len(tokens), 1, -1), self.emb(tokens[:, :-1])], 1)
-        prefix = self.prefix(condition)
-        x = torch.cat([prefix, values + self.pos_emb.weight[:length]], 1)  # (B, P + T, D)
+        prefix, beside = self.prefix(conditions), self.conditions.at_places(conditions)
+        places = self.pos_emb.weight[:length] if beside is None else self.pos_emb.weight[:length] + beside[:, :length]
+        x = torch.cat([prefix, values + places], 1)  # (B, P + T, D)
         for block in self.blocks:
             x = block(x)
         return F.linear(self.head(x[:, prefix.shape[1] :]), self.emb.weight, self.bias_value)

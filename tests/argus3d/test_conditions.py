@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,8 @@ from argus3d.decoding import StepDecoder
 from argus3d.errors import UserError
 from argus3d.generator import ArgusGenerator, SamplingConfig
 from argus3d.model.autoencoder import ShapeAutoencoder
-from argus3d.model.conditions import Conditions, Encoded, prefix_length
+from argus3d.model.conditions import Conditions, Encoded
+from argus3d.model.places import into_patches, out_of_patches
 from argus3d.model.transformer import ShapeTransformer
 from argus3d.prompts import LEAST_POINTS, Prompts, Request
 from argus3d.sampler import Draw, Sampler, sample_tokens
@@ -33,11 +35,14 @@ def encoded(kind: ConditionConfig, rows: int, seed: int = 0) -> Encoded:
     return Encoded(values, torch.ones(rows, kind.length, dtype=torch.bool))
 
 
-def asked(rows: int) -> Conditions:
-    """Classes, none in the last row, with a text and an image."""
+def asked(rows: int, kinds: Sequence[str] = ("text", "image")) -> Conditions:
+    """Classes, none in the last row, with conditions of other kinds; a part is missing from the second row."""
     category = torch.arange(rows) % 3
     category[-1] = -1
-    return Conditions(category, {"text": encoded(TEXT, rows), "image": encoded(IMAGE, rows, 1)})
+    features = {kind: encoded(GUIDED.condition(kind), rows, seed) for seed, kind in enumerate(kinds)}
+    if "part" in features:
+        features["part"].mask[1:2] = False
+    return Conditions(category, features)
 
 
 def whole(model: ShapeTransformer, tokens: torch.Tensor, conditions: Conditions) -> torch.Tensor:
@@ -106,20 +111,24 @@ def logits_of_steps(decoder: StepDecoder, conditions: Conditions, tokens: torch.
     return torch.stack(steps, 1)
 
 
+@pytest.mark.parametrize("kinds", [(), ("text", "image"), ("part",), ("image", "part")])
 @pytest.mark.parametrize("rows", [1, 3, 8])
-def test_the_cache_gives_the_logits_of_the_whole_sequence(model: ShapeTransformer, rows: int) -> None:
-    tokens, conditions = torch.randint(16, (rows, 64)), asked(rows)
-    prefix = prefix_length(GUIDED, ["text", "image"])
-    assert prefix == 1 + 3 + 4
-    found = logits_of_steps(StepDecoder(model, rows, Draw().choose, prefix), conditions, tokens)
+def test_the_cache_gives_the_logits_of_the_whole_sequence(
+    model: ShapeTransformer, rows: int, kinds: tuple[str, ...]
+) -> None:
+    tokens, conditions = torch.randint(16, (rows, 64)), asked(rows, kinds)
+    found = logits_of_steps(StepDecoder(model, rows, Draw().choose, kinds), conditions, tokens)
     torch.testing.assert_close(found, whole(model, tokens, conditions), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("kinds", [("text", "image"), ("text", "part")])
 @pytest.mark.parametrize("guidance", [0.0, 0.5, 3.0])
-def test_guidance_is_the_sum_of_its_parts(model: ShapeTransformer, guidance: float) -> None:
-    tokens, conditions = torch.randint(16, (3, 64)), asked(3)
+def test_guidance_is_the_sum_of_its_parts(
+    model: ShapeTransformer, guidance: float, kinds: tuple[str, ...]
+) -> None:
+    tokens, conditions = torch.randint(16, (3, 64)), asked(3, kinds)
     with_them, without = whole(model, tokens, conditions), whole(model, tokens, conditions.dropped())
-    decoder = StepDecoder(model, 3, Draw().choose, prefix_length(GUIDED, ["text", "image"]), guidance)
+    decoder = StepDecoder(model, 3, Draw().choose, kinds, guidance)
     found = logits_of_steps(decoder, conditions, tokens)
     torch.testing.assert_close(found, without + guidance * (with_them - without), atol=1e-3, rtol=1e-4)
 
@@ -230,14 +239,40 @@ def test_a_checkpoint_keeps_its_conditions(argus: Argus, tmp_path) -> None:  # t
     assert torch.equal(whole(again.transformer, tokens, asked(2)), whole(argus.transformer, tokens, asked(2)))
 
 
+def test_what_a_part_has_at_a_place_stands_with_its_token(model: ShapeTransformer) -> None:
+    given = asked(1, ["part"])
+    cells = torch.randn(1, 64, 8, generator=torch.Generator().manual_seed(2))
+    changed = cells.clone()
+    changed[0, 3 * 8 + 5] += 1
+    patches = [into_patches(each.mT.reshape(1, 1, 8, 8, 8)) for each in (cells, changed)]
+    mask = given.features["part"].mask
+    first, second = (Conditions(given.category, {"part": Encoded(values, mask)}) for values in patches)
+    with torch.no_grad():
+        stand = [model.conditions.at_places(each) for each in (first, second)]
+    assert (stand[0] - stand[1])[0].abs().amax(1).nonzero().flatten().tolist() == [3 * 8 + 5]
+    assert not model.conditions.at_places(given.dropped()).any()
+    assert model.conditions.at_places(asked(1)) is None
+
+
+@pytest.mark.parametrize(("grids", "side"), [(1, 4), (3, 2), (3, 6)])
+def test_cells_come_out_of_patches_in_the_order_of_their_tokens(grids: int, side: int) -> None:
+    cells = torch.randn(2, grids * side**2, 5)  # as tokens lie: grid after grid, row by row
+    patches = into_patches(cells.unflatten(1, (grids, side, side)).movedim(4, 2))
+    assert patches.shape == (2, grids * side**2 // 4, 20)
+    assert torch.equal(out_of_patches(patches), cells)
+
+
 def test_what_is_said_begins_as_large_as_the_positions_it_is_added_to() -> None:
     torch.manual_seed(0)
     wide = [replace(kind, features=500) for kind in (TEXT, IMAGE)]
     model = ShapeTransformer(replace(GUIDED, width=64, conditions=(*wide, AUTOENCODER.part_condition)))
     for kind in (*wide, AUTOENCODER.part_condition):
         module = model.conditions.kinds[kind.kind]
-        said = module.project(module.norm(encoded(kind, 8).values)).std()
-        assert 0.01 < said < 0.04 and 0.01 < module.positions.weight.std() < 0.04
+        assert 0.01 < module.said(encoded(kind, 8).values).std() < 0.04
+        # A part has the places of its tokens.
+        assert kind.kind == "part" or 0.01 < module.positions.weight.std() < 0.04
+    beside = model.conditions.at_places(Conditions(torch.zeros(8, dtype=torch.int64), {"part": encoded(kind, 8)}))
+    assert beside is not None and 0.01 < beside.std() < 0.04
 
 
 @pytest.mark.parametrize(("planes", "tokens"), [(1, 64), (3, 192)])
