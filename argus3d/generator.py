@@ -158,8 +158,9 @@ class ArgusGenerator:
         return self._sampler.tokens(conditions, seeds, progress=progress)
 
     def shapes(self, wanted: Sequence[Request], tokens: Tensor, seed: int, config: SamplingConfig) -> Iterator[Sample]:
-        """Meshes of token grids (B, T), in order."""
-        meshes = meshes_of_tokens(self.argus.autoencoder, tokens, *self.surface(config))
+        """Meshes of token grids (B, T), in order; those of completions go through their parts."""
+        parts = [request.part for request in wanted if request.part is not None]
+        meshes = meshes_of_tokens(self.argus.autoencoder, tokens, *self.surface(config), parts or None)
         for request, row, mesh in zip(wanted, tokens.cpu().numpy(), meshes, strict=True):
             yield Sample(request.id, request.category, seed, row, mesh.vertices, mesh.faces)
 

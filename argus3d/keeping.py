@@ -1,7 +1,8 @@
 """Completions that keep their part: what the transformer drew is laid over the part, and encoded once more.
 
 The transformer only sees the part; what it draws repeats it roughly. Encoding the drawn surface together with points of
-the part gives tokens of a shape that keeps the part as well as the autoencoder keeps any shape.
+the part gives tokens of a shape that keeps the part as well as the autoencoder keeps any shape. What still lacks for
+the surface to go through the part is done to the logits, see `argus3d.meshing.through`.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """From planes, or from tokens, to meshes."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -13,6 +13,7 @@ from argus3d.errors import UserError
 from argus3d.meshing.cubes import Mesh, extract_mesh, logit
 from argus3d.meshing.field import OccupancyField
 from argus3d.meshing.refine import occupancy_of_field
+from argus3d.meshing.through import surface_through
 from argus3d.meshing.volume import VolumeField
 from argus3d.model.autoencoder import ShapeAutoencoder
 from argus3d.model.representations import GridDecoder
@@ -53,9 +54,12 @@ def mesh_of_planes(autoencoder: ShapeAutoencoder, planes: Tensor, resolution: in
 
 
 def meshes_of_tokens(
-    autoencoder: ShapeAutoencoder, tokens: Tensor, resolution: int, threshold: float
-) -> Iterator[Mesh]:
+    autoencoder: ShapeAutoencoder, tokens: Tensor, resolution: int, threshold: float,
+    through: Sequence[NDArray[np.floating]] | None = None,
+) -> Iterator[Mesh]:  # fmt: skip
     """The surfaces of token grids (B, T), in order, each the same as if it were alone.
+
+    through : for each grid, points (P, 3) that its surface is to go through, see `surface_through`
 
     Surfaces are extracted in threads while the device works on the next shapes; the shapes in flight hold at most as
     many grids as there are threads, and at most 2 GiB of them (but always one).
@@ -67,13 +71,15 @@ def meshes_of_tokens(
     side = 1 + autoencoder.config.padding
     waiting: deque[Future[Mesh]] = deque()
     with ThreadPoolExecutor(max(most, 1)) as pool:
-        for row in tokens:
+        for number, row in enumerate(tokens):
             # One shape at a time: the same planes whatever the batch, and memory for one.
             with torch.no_grad(), one_thread():
                 planes = autoencoder.decode(row[None])[0]
             if len(waiting) >= max(most, 1):
                 yield waiting.popleft().result()
             values = _occupancy(autoencoder, planes, resolution, threshold)
+            if through is not None:
+                values = surface_through(values, through[number], threshold, side)
             waiting.append(pool.submit(extract_mesh, values, threshold, side))
             del values  # the thread holds it as long as it needs it
         while waiting:

@@ -1,13 +1,15 @@
 import numpy as np
 import pytest
+import torch
 import trimesh
 from scipy.spatial import cKDTree
 
 from argus3d.data.procedural import ProceduralCatalogue
-from argus3d.generator import ArgusGenerator
+from argus3d.generator import ArgusGenerator, SamplingConfig
 from argus3d.keeping import LEAST, NEAR, keep_part, lay_over
 from argus3d.meshing import meshes_of_tokens
 from argus3d.meshing.cubes import Mesh
+from argus3d.prompts import Request
 
 
 def cloud(points: int, seed: int, scale: float = 1.0) -> np.ndarray:
@@ -65,6 +67,19 @@ def test_a_completion_comes_nearer_to_its_part(nano: ArgusGenerator) -> None:
         before, after = kept_share(part, wrong), kept_share(part, kept)
         assert after > before + 0.25, (wanted, before, after)
         assert (keep_part(model, wrong, part, seed=3) == tokens).all()
+
+
+def test_surfaces_of_completions_go_through_their_parts(nano: ArgusGenerator) -> None:
+    cut = []
+    for name in ("chair-00003", "lamp-00002"):
+        whole = ProceduralCatalogue().shape(name).surface(4096, np.random.default_rng(0))[0]
+        cut.append(whole[whole[:, 1] < 0].astype(np.float32))
+    tokens = torch.zeros((2, nano.argus.config.transformer.tokens), dtype=torch.int64)  # of anything at all
+    wanted = [Request(str(number), part=part) for number, part in enumerate(cut)]
+    for part, sample in zip(cut, nano.shapes(wanted, tokens, 0, SamplingConfig(resolution=64)), strict=True):
+        surface = trimesh.Trimesh(sample.vertices, sample.faces, process=False)
+        points = trimesh.sample.sample_surface(surface, 30_000, seed=0)[0]
+        assert cKDTree(points).query(part)[0].max() < 0.03
 
 
 def test_a_part_alone_is_a_shape(nano: ArgusGenerator) -> None:
