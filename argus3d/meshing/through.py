@@ -37,7 +37,7 @@ def surface_through(
     reached = np.isfinite(distance[:, 0])
     near, distance, index = near[reached], distance[reached] * cell, index[reached]
     share = np.where(np.isfinite(distance), (1 - np.minimum(distance / reach, 1) ** 2) ** 2, 0)
-    # What is not there stands at the end and has a share of 0. At the very reach all shares are 0, and so is the change.
+    # What is not there stands at the end with a share of 0. At the very reach all shares are 0, and so is the change.
     change = (share * np.append(wanted, 0)[index]).sum(1) / np.maximum(share.sum(1), np.finfo(float).tiny)
     change *= np.clip((1 - distance[:, 0] / reach) / (1 - FULL / REACH), 0, 1)
     changed = values.copy()
