@@ -2,8 +2,8 @@
 # Each combination of settings has files of its own, so changing one and changing it back costs nothing.
 
 PYTHON     ?= python3
-DATA       ?= household
-CHECKPOINT ?= $(if $(filter components,$(DATA)),nano-components,nano)
+DATA       ?= objects
+CHECKPOINT ?= nano
 PROTOCOL   ?= argus3d-v1
 SEED       ?= 0
 DEB        ?=
@@ -19,6 +19,7 @@ SHELL         := bash
 # is household and components together, where every task has its table.
 SOURCES_objects    := household components
 SPLIT_objects      := nano-v2
+TRAINED_objects    := household-v1/train components-v1/train procedural-v1/train
 SOURCES_household  := household procedural
 SPLIT_household    := nano-v1
 SOURCES_procedural := procedural
@@ -33,10 +34,12 @@ TRAINED_objaverse  := objaverse-v1/lvis-train
 SOURCES_shapenet   := shapenet
 SPLIT_shapenet     := shapenet13-v1
 TRAINED_shapenet   := shapenet13-v1/train
-TEST               := $(or $(TEST_$(DATA)),test)
-TRAIN              := $(or $(TRAIN_$(DATA)),train_like_test)
-TRAINED_ON         := $(or $(TRAINED_$(DATA)),$(SOURCES_$(DATA):%=%-v1/train))
+# Where every task has its table, the smoke protocol takes fewer shapes for each.
 TASKED             := $(filter objects,$(DATA))
+SMOKE              := $(and $(TASKED),$(filter smoke,$(PROTOCOL)))
+TEST               := $(or $(TEST_$(DATA)),$(if $(SMOKE),few,test))
+TRAIN              := $(or $(TRAIN_$(DATA)),train_like_$(TEST))
+TRAINED_ON         := $(or $(TRAINED_$(DATA)),$(SOURCES_$(DATA):%=%-v1/train))
 # Data that the user brings: they want a path, and the ids of their splits are made from them.
 BROUGHT            := objaverse shapenet
 $(if $(SOURCES_$(DATA)),,$(error DATA=$(DATA) is not known here; choose objects, household, components, procedural, objaverse or shapenet))
@@ -44,7 +47,7 @@ $(if $(filter $(BROUGHT),$(DATA)),$(if $(DATA_PATH),,$(error DATA=$(DATA) lies w
 
 # Where it goes: the defaults have plain names, every other setting adds its own word.
 NAME    := $(notdir $(CHECKPOINT:%/=%))
-RUN     := $(DATA)$(if $(filter-out nano nano-$(DATA),$(CHECKPOINT)),-$(subst /,_,$(CHECKPOINT:%/=%)))
+RUN     := $(DATA)$(if $(filter-out nano,$(CHECKPOINT)),-$(subst /,_,$(CHECKPOINT:%/=%)))
 RUN     := $(RUN)$(if $(filter-out argus3d-v1,$(PROTOCOL)),-$(basename $(notdir $(PROTOCOL))))
 RUN     := $(RUN)$(if $(filter-out 0,$(SEED)),-seed$(SEED))
 ROOT    := artifacts/data
@@ -62,7 +65,7 @@ help: ## print this
 	@echo
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo "  DATA=$(DATA) (objects: household and components with a table for every task; household, components, procedural;"
+	@echo "  DATA=$(DATA) (objects: household and components, with a table for every task; household, components, procedural;"
 	@echo "       objaverse and shapenet want DATA_PATH=FOLDER)"
 	@echo "  CHECKPOINT=$(CHECKPOINT) (nano or a folder)   PROTOCOL=$(PROTOCOL) (smoke: a few minutes for all tasks)"
 	@echo "  SEED=$(SEED)   DEB=$(DEB) (the package of household, or the folder of those of components, that you already have)   PYTHON=$(PYTHON)"
@@ -79,11 +82,13 @@ $(ENV): pyproject.toml constraints.txt
 
 # --- data ------------------------------------------------------------------------------------------------------------
 
-# Of the default, DEB is household's package; the others' folder is named by DEB_components.
+# Of the default, DEB is household's package; the folder of those of components is named by DEB_components.
 DEB_household  ?= $(if $(filter household objects,$(DATA)),$(DEB))
 DEB_components ?= $(if $(filter components,$(DATA)),$(DEB))
 
 PREPARED := $(SOURCES_$(DATA):%=$(ROOT)/%/manifest.json)
+# What a sample is held against to see whether it is a copy.
+LEARNED_FROM := $(if $(filter $(BROUGHT),$(DATA)),$(PREPARED),$(patsubst %-v1/train,$(ROOT)/%/manifest.json,$(TRAINED_ON)))
 # Half a million shapes are more than a file system likes.
 OF_objaverse = $(DATA_PATH:%= --path %) --packed
 OF_shapenet  = $(DATA_PATH:%= --path %) --packed --classes 13
@@ -126,9 +131,8 @@ $(SAMPLES)/scrambled/manifest.json: $(SAMPLES)/reconstructed_training_set/manife
 
 # --- samples of the tasks: several for each of a few shapes ----------------------------------------------------------
 
-FEW    := $(SPLIT)/few
-SMOKE  := $(filter smoke,$(PROTOCOL))
-# How much a condition counts, chosen on validation shapes (`make sweeps`).
+FEW    := $(SPLIT)/$(if $(SMOKE),handful,few)
+# How much a condition counts: chosen on validation shapes (`make sweeps`).
 GUIDED := $(DRAW) --guidance 2
 BYS    := nothing category text image
 CUTS   := viewpoint bottom
@@ -157,7 +161,7 @@ TASKS      := $(if $(TASKED),$(addprefix $(RESULTS)/,$(BYS:%=by_%.json) by_class
               copies/training_set.json))
 ROWS       := $(GENERATION) $(RESULTS)/reconstruction.json $(TASKS)
 REFERENCE  := $(SPLIT_$(DATA))/$(TEST)
-FEW_SHAPES := $(SPLIT_$(DATA))/few
+FEW_SHAPES := $(SPLIT_$(DATA))/$(notdir $(FEW))
 BY          = --protocol $(PROTOCOL) --data-root $(ROOT) --out $@ >/dev/null
 KEEP       := --cache artifacts/distances
 VIEWS      := --views-by efficientnet-lite0-global --cache artifacts/features
@@ -205,16 +209,16 @@ $(RESULTS)/from_training_set.json: $(SAMPLES)/complete_viewpoint/manifest.json
 $(RESULTS)/from_reference.json: $(SAMPLES)/complete_viewpoint/manifest.json
 	$(BIN)/argus3d-eval completion $(<D) $(FEW_SHAPES) --baseline reference $(BY)
 
-$(RESULTS)/memorisation.json: $(SAMPLES)/unconditional/manifest.json
+$(RESULTS)/memorisation.json: $(SAMPLES)/unconditional/manifest.json $(LEARNED_FROM)
 	$(BIN)/argus3d-eval memorisation $(<D) $(TRAINED_ON) --like $(SPLIT_$(DATA))/$(TRAIN) --name $(NAME) $(BY)
 
-$(RESULTS)/test_set.json: $(PREPARED) $(SPLIT) | $(ENV)
+$(RESULTS)/test_set.json: $(LEARNED_FROM) $(SPLIT) | $(ENV)
 	$(BIN)/argus3d-eval memorisation $(REFERENCE) $(TRAINED_ON) --like $(SPLIT_$(DATA))/$(TRAIN) $(BY)
 
-$(RESULTS)/copies/training_set.json: $(PREPARED) $(SPLIT) | $(ENV)
+$(RESULTS)/copies/training_set.json: $(LEARNED_FROM) $(SPLIT) | $(ENV)
 	$(BIN)/argus3d-eval memorisation $(SPLIT_$(DATA))/$(TRAIN) $(TRAINED_ON) --like $(SPLIT_$(DATA))/$(TRAIN) $(BY)
 
-artifacts/nearest/$(RUN).json: $(SAMPLES)/generated/manifest.json
+artifacts/nearest/$(RUN).json: $(SAMPLES)/generated/manifest.json $(LEARNED_FROM)
 	$(BIN)/argus3d-eval nearest $(<D) $(TRAINED_ON) --data-root $(ROOT) --out $@
 
 # --- tables and figures ----------------------------------------------------------------------------------------------
@@ -229,7 +233,7 @@ report: reproduce-tables ## the same, under its later name
 
 # README shows the default run.
 $(TABLE).md $(TABLE).csv $(TABLE).tex &: $(ROWS)
-	$(BIN)/argus3d-eval table $^ --out $(TABLE) $(if $(filter household,$(RUN)),--readme README.md)
+	$(BIN)/argus3d-eval table $^ --out $(TABLE) $(if $(filter objects,$(RUN)),--readme README.md)
 	@cat $(TABLE).md
 
 $(FIGURE)-metrics.png: $(GENERATION)
@@ -247,6 +251,25 @@ $(BYS:%=$(FIGURE)-by-%.png): $(FIGURE)-by-%.png: $(SAMPLES)/by_%/manifest.json
 $(CUTS:%=$(FIGURE)-complete-%.png): $(FIGURE)-complete-%.png: $(SAMPLES)/complete_%/manifest.json
 	$(BIN)/argus3d-eval sheet completions $(<D) --data-root $(ROOT) --out $@
 
+# --- sweeps: how much a condition counts and which tokens are drawn, on validation shapes ------------------------------
+
+SWEEPS := guidance-category guidance-text guidance-image top-k
+# A word is BY-OPTION-VALUE.
+SWEPT  := $(foreach by,category text image,$(addprefix $(by)-guidance-,1 2 3 5)) $(addprefix category-top_k-,10 50 250 1024)
+SWEPT_BY  = $(word 1,$(subst -, ,$*))
+SWEPT_SET = $(if $(findstring top_k,$*),,$(DRAW)) --$(subst _,-,$(word 2,$(subst -, ,$*))) $(word 3,$(subst -, ,$*))
+
+$(SWEPT:%=artifacts/samples/sweeps/%/manifest.json): artifacts/samples/sweeps/%/manifest.json: $(VIEWED) $(MODEL) $(SPLIT) | $(ENV)
+	$(FRESH)
+	$(BIN)/argus3d sample $(MAKING) $(SWEPT_SET) --like $(SPLIT)/few_of_val --by $(SWEPT_BY) --each 2 --out $(@D)
+
+$(SWEPT:%=reports/results/sweeps/%.json): reports/results/sweeps/%.json: artifacts/samples/sweeps/%/manifest.json
+	$(BIN)/argus3d-eval guided $(<D) $(SPLIT_$(DATA))/few_of_val $(BY)
+
+sweeps: $(SWEPT:%=reports/results/sweeps/%.json) ## guidance scale and top-k on validation shapes (DATA=objects; half an hour)
+	$(BIN)/argus3d-eval table $(SWEEPS:%=--sweep reports/sweeps/%.json) --out reports/tables/sweeps
+	$(BIN)/argus3d-eval figure $(SWEEPS:%=--sweep reports/sweeps/%.json) --out reports/figures/sweeps.png
+
 # --- notebooks and training ------------------------------------------------------------------------------------------
 
 NOTEBOOKS := $(patsubst notebooks/%,artifacts/notebooks/%,$(wildcard notebooks/*.ipynb))
@@ -263,8 +286,8 @@ LESSONS := --root $(ROOT) $(LEARNED:%=--source %) $(LEARNED:%=--split eval/split
 
 # Interrupted, they go on where they were.
 train: $(LEARNED:%=$(ROOT)/%/manifest.json) $(ROOT)/household/views.json $(ROOT)/components/views.json | $(ENV) ## train nano into artifacts/checkpoints/nano (hours)
-	$(BIN)/argus3d train autoencoder $(LESSONS) --steps 20000 --learning-rate 1.2e-3 --out artifacts/training/autoencoder
-	$(BIN)/argus3d train transformer $(LESSONS) --steps 9000 --validate-every 1500 --out artifacts/training/transformer \
+	$(BIN)/argus3d train autoencoder $(LESSONS) --steps 20000 --learning-rate 6e-4 --out artifacts/training/autoencoder
+	$(BIN)/argus3d train transformer $(LESSONS) --steps 12000 --validate-every 1500 --out artifacts/training/transformer \
 		--text minilm-tokens --image efficientnet-lite0-patches --part \
 		--variants 8 --variants 6 --variants 2 --weight 12 --weight 6 --weight 1 \
 		--autoencoder artifacts/training/autoencoder --checkpoint artifacts/checkpoints/nano
@@ -307,4 +330,4 @@ clean: ## remove prepared data, samples and caches; downloads, trained checkpoin
 	rm -rf $(ROOT) artifacts/samples artifacts/distances artifacts/features artifacts/nearest artifacts/notebooks
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis build
 
-.PHONY: help reproduce-tables report notebooks train ablations bench test lint clean
+.PHONY: help reproduce-tables report sweeps notebooks train ablations bench test lint clean

@@ -1,5 +1,6 @@
 """The Makefile: what it prints, and what it would run."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -64,33 +65,55 @@ def test_an_old_python_is_refused_with_a_way_out(tmp_path: Path) -> None:
 
 
 def test_each_row_and_page_is_made_once() -> None:
-    text = make("-nB", "reproduce-tables", "DATA=objects").stdout
+    text = make("-nB", "reproduce-tables").stdout
     for row in (*GENERATION, *TASKS):
         assert text.count(f"--out reports/results/objects/{row}.json") == 1, row
     assert text.count("argus3d-eval table ") == 1
     for source in ("household", "components"):
         assert text.count(f"argus3d data prepare {source} --root artifacts/data\n") == 1
         assert text.count(f"argus3d data prepare {source} --root artifacts/data --views") == 1
-    assert "procedural" not in text
+    assert "--readme README.md" in text
+
+
+def test_copies_are_looked_for_among_all_that_nano_learned_from() -> None:
+    text = make("-nB", "reproduce-tables").stdout
+    assert text.count("argus3d data prepare procedural --root artifacts/data\n") == 1
+    assert "--source procedural" not in text
+    learned = "household-v1/train components-v1/train procedural-v1/train"
+    for out in ("reports/results/objects/memorisation.json", "artifacts/nearest/objects.json"):
+        assert f" {learned} " in next(line for line in text.splitlines() if f"--out {out}" in line)
+
+
+def test_sweeps_are_on_validation_shapes_and_each_row_is_measured() -> None:
+    text = make("-nB", "sweeps").stdout
+    assert "nano-v2.json/test" not in text and "nano-v2/test" not in text
+    for path in sorted((ROOT / "reports/sweeps").glob("*.json")):
+        assert f"--sweep reports/sweeps/{path.name}" in text
+        for row in json.loads(path.read_text())["rows"]:
+            made = recipe(text, f"artifacts/samples/sweeps/{Path(row['results'][0]).stem} ".rstrip())
+            option = "top-k" if path.stem == "top-k" else "guidance"
+            assert f" --{option} {row['value']} " in made and "/few_of_val " in made
+            assert f"--out reports/results/{row['results'][0].removeprefix('../results/')}" in text
 
 
 @pytest.mark.parametrize("data", ["household", "components", "procedural"])
 def test_a_source_alone_has_the_tables_of_generation_and_reconstruction(data: str) -> None:
     text = make("-nB", "reproduce-tables", f"DATA={data}").stdout
     rows = set(re.findall(rf"--out reports/results/{data}/([\w-]+)\.json", text))
-    own = {row.replace("nano-components", "nano") for row in rows}
-    assert own == {*GENERATION, "reconstruction"} - {"nano_unconditional"}
+    assert rows == {*GENERATION, "reconstruction"} - {"nano_unconditional"}
     assert "argus3d-eval guided" not in text and "argus3d complete" not in text
 
 
 def test_text_and_image_are_held_against_class(tmp_path: Path) -> None:
-    text = make("-nB", "reproduce-tables", "DATA=objects").stdout
+    text = make("-nB", "reproduce-tables").stdout
     for by in ("text", "image"):
         line = recipe(text, f"reports/results/objects/by_{by}.json")
         assert "--against artifacts/samples/objects/by_category" in line
     assert "--against" not in recipe(text, "reports/results/objects/by_category.json")
-    smoke = make("-nB", "reproduce-tables", "DATA=objects", "PROTOCOL=smoke").stdout
+    smoke = make("-nB", "reproduce-tables", "PROTOCOL=smoke").stdout
     assert "--each 10 " in text and "--each 10 " not in smoke
+    assert "nano-v2.json/test " not in smoke and "nano-v2/train_like_few nano-v2/few " in smoke
+    assert "/handful " in smoke and "handful" not in text
 
 
 def test_procedural_needs_no_archive() -> None:
@@ -102,15 +125,14 @@ def test_procedural_needs_no_archive() -> None:
 def test_components_alone() -> None:
     text = make("-nB", "reproduce-tables", "DATA=components", "DEB=mine").stdout
     assert "prepare components --root artifacts/data --deb mine" in text
-    assert "--checkpoint nano-components " in recipe(text, "artifacts/samples/components/generated")
-    assert "components-v1/test" in recipe(text, "reports/results/components/nano-components.json")
+    assert "components-v1/test" in recipe(text, "reports/results/components/nano.json")
     assert "household" not in text and "procedural" not in text
 
 
 def test_data_of_the_user_want_a_path_and_have_their_split_made() -> None:
     done = make("reproduce-tables", "DATA=objaverse")
     assert done.returncode == 2 and "DATA=objaverse lies with you; name its folder with DATA_PATH=" in done.stderr
-    text = make("-nB", "reproduce-tables", "DATA=objaverse", "DATA_PATH=mix", "CHECKPOINT=nano").stdout
+    text = make("-nB", "reproduce-tables", "DATA=objaverse", "DATA_PATH=mix").stdout
     assert "argus3d data prepare objaverse --root artifacts/data --path mix --packed" in text
     assert "argus3d data split objaverse-v1 --path mix --root artifacts/data" in text
     like = "--like artifacts/data/splits/objaverse-v1.json/test-core"
@@ -127,12 +149,12 @@ def test_a_deb_of_the_user_goes_to_household_only() -> None:
     text = make("-nB", "reproduce-tables", "DEB=mine.deb").stdout
     assert "prepare household --root artifacts/data --deb mine.deb" in text
     assert text.count("mine.deb") == 1
-    text = make("-nB", "reproduce-tables", "DATA=objects", "DEB=mine.deb", "DEB_components=theirs").stdout
+    text = make("-nB", "reproduce-tables", "DEB=mine.deb", "DEB_components=theirs").stdout
     assert "prepare components --root artifacts/data --deb theirs" in text
 
 
 def test_other_settings_have_files_of_their_own() -> None:
-    text = make("-nB", "reproduce-tables", "DATA=objects", "SEED=3", "PROTOCOL=smoke", "CHECKPOINT=some/where").stdout
+    text = make("-nB", "reproduce-tables", "SEED=3", "PROTOCOL=smoke", "CHECKPOINT=some/where").stdout
     run = "objects-some_where-smoke-seed3"
     assert "--protocol smoke" in recipe(text, f"reports/results/{run}/where.json")
     assert "--checkpoint some/where --seed 3" in recipe(text, f"artifacts/samples/{run}/generated")
@@ -145,6 +167,7 @@ def finished(tmp_path: Path) -> list[str]:
     """Settings under which all files of a run seem to be there, in a folder of the test."""
     root, run = tmp_path, "objects"
     names = [f"artifacts/data/{source}/{name}.json" for source in ("household", "components") for name in LISTS]
+    names += ["artifacts/data/procedural/manifest.json"]
     made = ("reconstructed_training_set", "scrambled", "generated", "reconstructed", "unconditional", *FOLDERS)
     names += [f"artifacts/samples/{run}/{name}/manifest.json" for name in made]
     names += [f"reports/results/{run}/{row}.json" for row in (*GENERATION, "reconstruction", *TASKS)]
@@ -158,7 +181,7 @@ def finished(tmp_path: Path) -> list[str]:
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
-    return ["-n", "-C", str(root), "reproduce-tables", "DATA=objects"]
+    return ["-n", "-C", str(root), "reproduce-tables"]
 
 
 def test_a_second_call_does_nothing_though_the_environment_is_newer(finished: list[str]) -> None:

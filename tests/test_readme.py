@@ -7,7 +7,10 @@ import subprocess
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
+import trimesh
+from PIL import Image
 
 from argus3d.cli import main, parser
 from benchmarks import cost_table
@@ -16,6 +19,7 @@ from tests.eval.toys import BOXES, write_toys
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+TASK = {"--text", "--image", "complete", "reconstruct"}
 
 
 def commands(program: str) -> list[list[str]]:
@@ -50,6 +54,24 @@ def test_sampling_as_in_the_readme_then_scoring_it(tmp_path: Path, monkeypatch: 
     assert eval_main(["score", folder, folder, "--protocol", "smoke", "--out", str(out)]) == 0
     assert eval_main(["table", str(out), "--out", str(tmp_path / "mine")]) == 0
     assert "mine" in (tmp_path / "mine.md").read_text()
+
+
+@pytest.mark.parametrize("words", [words for words in commands("argus3d") if TASK & {*words}], ids=" ".join)
+def test_every_task_runs_with_the_checkpoint_that_is_shipped(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ball = trimesh.creation.icosphere(subdivisions=3, radius=0.5)
+    ball.export("mesh.glb")
+    trimesh.PointCloud(ball.vertices[ball.vertices[:, 1] < 0]).export("part.ply")
+    Image.fromarray(np.full((80, 60, 3), 200, np.uint8)).save("photo.png")
+    if "--count" in words:
+        words = [*words[: words.index("--count") + 1], "1", *words[words.index("--count") + 2 :]]
+    elif words[0] == "sample":
+        words = [*words, "--count", "1"]
+    assert main([*words, "--resolution", "32"]) == 0
+    listed = json.loads((tmp_path / words[words.index("--out") + 1] / "manifest.json").read_text())["samples"]
+    assert len(listed) == 1
 
 
 def test_the_generator_of_the_readme_is_scored_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

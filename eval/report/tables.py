@@ -23,7 +23,7 @@ from eval.report.markup import Cell, Table, latex, markdown
 from eval.report.output import write_whole
 from eval.report.rows import Row, better, read_rows
 from eval.report.sweeps import read_sweep, sweep_table
-from eval.report.task_tables import BY_CLASS, TASKS
+from eval.report.task_tables import TASKS
 
 BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
 # The labels by which a reconstruction is averaged, beside its classes, which only the CSV holds.
@@ -37,12 +37,12 @@ CSV_HEADER = [
 
 
 def main(argv: Sequence[str]) -> int:
-    """`argus3d-eval table`: write .md, .csv and .tex of result files, and the tables into a README if one is named."""
+    """`argus3d-eval table`: .md, .csv and .tex of result files, and the first table into a README if one is named."""
     parser = argparse.ArgumentParser(prog="argus3d-eval table", description="Tables of result files.")
     parser.add_argument("results", nargs="*", type=Path, metavar="RESULT", help="result JSON; rows in this order")
     parser.add_argument("--sweep", action="append", type=Path, default=[], help="a sweep (JSON); may be given again")
     parser.add_argument("--out", type=Path, required=True, help="path without suffix; .md, .csv and .tex are written")
-    parser.add_argument("--readme", type=Path, help="also put the tables between the table marks of this file")
+    parser.add_argument("--readme", type=Path, help="also put the first table between the table marks of this file")
     arguments = parser.parse_args(argv)
     if not arguments.results and not arguments.sweep:
         parser.error("nothing to lay out: name result files, or a --sweep")
@@ -51,8 +51,7 @@ def main(argv: Sequence[str]) -> int:
     rows += [row for sweep in sweeps for row in sweep.rows]
     text = "\n".join(markdown(table) for table in tables)
     if arguments.readme:
-        shown = "\n".join(markdown(table) for table in tables if table.caption not in (FURTHER, BY_CLASS))
-        write_whole(arguments.readme, with_tables(arguments.readme.read_text(), shown).encode())
+        write_whole(arguments.readme, with_table(arguments.readme.read_text(), markdown(tables[0])).encode())
     base = str(arguments.out)
     write_whole(Path(base + ".csv"), csv_text(rows).encode())
     write_whole(Path(base + ".tex"), "\n".join(latex(table) for table in tables).encode())
@@ -186,15 +185,15 @@ def csv_text(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def with_tables(readme: str, tables: str) -> str:
-    """The README with `tables` between its two marks.
+def with_table(readme: str, table: str) -> str:
+    """The README with `table` between its two marks.
 
     Raises : ValueError when the marks are not there, once each and in order
     """
     if readme.count(BEGIN) != 1 or readme.count(END) != 1 or readme.index(BEGIN) > readme.index(END):
-        raise ValueError(f"README needs one {BEGIN} and after it one {END}; put them where the tables belong")
+        raise ValueError(f"README needs one {BEGIN} and after it one {END}; put them where the table belongs")
     before, rest = readme.split(BEGIN)
-    return f"{before}{BEGIN}\n{tables}{END}{rest.split(END)[1]}"
+    return f"{before}{BEGIN}\n{table}{END}{rest.split(END)[1]}"
 
 
 def _groups(row: Row) -> Iterator[tuple[str, dict[str, float]]]:

@@ -125,7 +125,8 @@ def test_a_checkpoint_gives_the_shapes_of_the_sample_command(tmp_path: Path, mon
         tokens = [(tmp_path / side / "tokens" / f"{name}.npy").read_bytes() for side in "ab"]
         meshes = [(tmp_path / side / "meshes" / f"{name}.ply").read_bytes() for side in "ab"]
         assert tokens[0] == tokens[1] and meshes[0] == meshes[1]
-    facts = {"name": "nano", "trained_on": ["household-v1/train", "procedural-v1/train"]}
+    learned = [f"{source}-v1/train" for source in ("household", "components", "procedural")]
+    facts = {"name": "nano", "trained_on": learned}
     for made in (manifest, json.loads((tmp_path / "b" / "manifest.json").read_text())):
         assert {key: made["checkpoint"][key] for key in facts} == facts and len(made["checkpoint"]["sha256"]) == 64
     monkeypatch.setattr(ArgusGenerator, "load", lambda *_: pytest.fail("weights were read for a finished folder"))

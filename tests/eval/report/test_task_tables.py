@@ -1,5 +1,6 @@
 """Tables of completion, guided samples and memorisation."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from eval.report.markup import Table, latex, markdown
 from eval.report.rows import read_rows
 from eval.report.tables import all_tables, csv_text, main
 from eval.report.task_tables import BY_CLASS
-from tests.eval.report.results import metric, write_result
+from tests.eval.report.results import generation, metric, write_result
 
 TRAINED = {"trained_on": "household-v1/train", "seen_in_training": "none of 20 reference shapes, by id"}
 
@@ -102,10 +103,18 @@ def test_agreement_by_class_stands_beside_what_the_classifier_reaches(tmp_path: 
         "class": "chair", "shapes": "6", "text": "50.0", "the shapes themselves": "90.0", "its own test shapes": "80.0",
     }  # fmt: skip
     assert cells(table, 1)["text"] == "—"
+
+
+def test_readme_shows_the_first_table_alone(tmp_path: Path) -> None:
+    paths = [
+        write_result(tmp_path, "text", guided(0.9), "guided", data=TRAINED),
+        write_result(tmp_path, "nano", generation(0.5)),
+    ]
     readme = tmp_path / "README.md"
     readme.write_text("<!-- table:begin -->\n<!-- table:end -->\n")
-    main([str(path), "--out", str(tmp_path / "t"), "--readme", str(readme)])
-    assert BY_CLASS not in readme.read_text() and BY_CLASS in (tmp_path / "t.md").read_text()
+    main([*map(str, paths), "--out", str(tmp_path / "t"), "--readme", str(readme)])
+    assert re.findall(r"^\*\*(.+)\*\*$", readme.read_text(), re.MULTILINE) == ["Generated against reference shapes"]
+    assert "guided by" in (tmp_path / "t.md").read_text()
 
 
 def test_memorisation_stands_beside_its_yardsticks(tmp_path: Path) -> None:
