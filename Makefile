@@ -255,7 +255,7 @@ $(CUTS:%=$(FIGURE)-complete-%.png): $(FIGURE)-complete-%.png: $(SAMPLES)/complet
 
 SWEEPS := guidance-category guidance-text guidance-image top-k
 # A word is BY-OPTION-VALUE.
-SWEPT  := $(foreach by,category text image,$(addprefix $(by)-guidance-,1 2 3 5)) $(addprefix category-top_k-,10 50 250 1024)
+SWEPT  := $(foreach by,category text image,$(addprefix $(by)-guidance-,1 2 3 5)) $(addprefix category-top_k-,5 20 80 256)
 SWEPT_BY  = $(word 1,$(subst -, ,$*))
 SWEPT_SET = $(if $(findstring top_k,$*),,$(DRAW)) --$(subst _,-,$(word 2,$(subst -, ,$*))) $(word 3,$(subst -, ,$*))
 
