@@ -69,12 +69,13 @@ def curves_figure(logs: dict[str, list[dict[str, Any]]], suffix: str = ".png") -
         heights = [2] + [1] * (len(rows) - 1)
         panels = figure.subplots(len(rows), len(logs), squeeze=False, sharex="col", height_ratios=heights)
         for column, (name, lines) in enumerate(logs.items()):
-            for row, curves in enumerate(rows):
-                _draw(panels[row, column], lines, curves(lines))
-                if curves is _course:
-                    panels[row, column].set_yscale("log")
+            told = [curves(lines) for curves in rows]
+            for panel, curves in zip(panels[:, column], told, strict=True):
+                _draw(panel, lines, curves)
+                if curves and curves[0] in COURSE:
+                    panel.set_yscale("log")
             panels[0, column].set_title(name.replace("-", " "), loc="left", fontsize=8, pad=3)
-            panels[-1, column].set_xlabel("minutes of training")
+            panels[max(row for row, curves in enumerate(told) if curves), column].set_xlabel("minutes of training")
         stream = io.BytesIO()
         figure.savefig(stream, format=suffix[1:], metadata=METADATA[suffix])
     return stream.getvalue()
@@ -86,9 +87,11 @@ def _draw(panel: Axes, lines: list[dict[str, Any]], curves: list[str]) -> None:
         values = [line.get(curve, math.nan) for line in lines]
         style = "-" if index < len(COLOURS) else ":"
         panel.plot(minutes, values, style, color=COLOURS[index % len(COLOURS)], label=curve.replace("_", " "))
+    if not curves:
+        panel.set_axis_off()
+        return
     panel.grid(axis="y", color="#dddddd", linewidth=0.6)
-    if curves:
-        panel.legend(frameon=False, fontsize=6.5, loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=3)
+    panel.legend(frameon=False, fontsize=6.5, loc="lower left", bbox_to_anchor=(-0.1, 1.1), ncols=2, borderpad=0)
 
 
 def _learned(lines: list[dict[str, Any]]) -> list[str]:
