@@ -6,6 +6,7 @@ DATA       ?= objects
 CHECKPOINT ?= nano
 PROTOCOL   ?= argus3d-v1
 SEED       ?= 0
+WORKERS    ?= 2
 DEB        ?=
 DATA_PATH  ?=
 
@@ -68,7 +69,7 @@ help: ## print this
 	@echo "  DATA=$(DATA) (objects: household and components, with a table for every task; household, components, procedural;"
 	@echo "       objaverse and shapenet want DATA_PATH=FOLDER)"
 	@echo "  CHECKPOINT=$(CHECKPOINT) (nano or a folder)   PROTOCOL=$(PROTOCOL) (smoke: a few minutes for all tasks)"
-	@echo "  SEED=$(SEED)   DEB=$(DEB) (the package of household, or the folder of those of components, that you already have)   PYTHON=$(PYTHON)"
+	@echo "  SEED=$(SEED)   WORKERS=$(WORKERS) (processes that sample; their number changes nothing)   DEB=$(DEB) (the package of household, or the folder of those of components, that you already have)   PYTHON=$(PYTHON)"
 
 # --- environment -----------------------------------------------------------------------------------------------------
 
@@ -99,6 +100,9 @@ $(ROOT)/%/manifest.json: | $(ENV)
 $(ROOT)/%/views.json: $(ROOT)/%/manifest.json
 	$(BIN)/argus3d data prepare $* --root $(ROOT) --views$(OF_$*) >/dev/null
 
+$(ROOT)/%/views-$(SPLIT_$(DATA)).json: $(ROOT)/%/manifest.json
+	$(BIN)/argus3d data prepare $* --root $(ROOT) $(SHOWN:%=--views-of eval/splits/$(SPLIT_$(DATA)).json/%)$(OF_$*) >/dev/null
+
 $(ROOT)/splits/%.json: | $(ENV)
 	$(BIN)/argus3d data split $* --path $(DATA_PATH) --root $(ROOT) >/dev/null
 
@@ -107,7 +111,7 @@ $(ROOT)/splits/%.json: | $(ENV)
 MODEL  := $(firstword $(wildcard argus3d/checkpoints/$(CHECKPOINT)/argus.json $(CHECKPOINT:%/=%)/argus.json))
 SPLIT  := $(if $(filter $(BROUGHT),$(DATA)),$(ROOT)/splits,eval/splits)/$(SPLIT_$(DATA)).json
 SHAPES := --root $(ROOT) $(SOURCES_$(DATA):%=--source %)
-MAKING := --checkpoint $(CHECKPOINT) --seed $(SEED) $(SHAPES)
+MAKING := --checkpoint $(CHECKPOINT) --seed $(SEED) --workers $(WORKERS) $(SHAPES)
 # The command itself draws from all of the top 250. Chosen on validation shapes (`make sweeps`; 1-NNA of 70 samples by
 # class, guided twice, was 57 % at 0.9, 66 % at 0.95, and at 0.85 more were empty).
 DRAW   := --top-p 0.95
@@ -138,9 +142,9 @@ FEW    := $(SPLIT)/$(if $(SMOKE),handful,few)
 GUIDED := $(DRAW) --guidance 3
 BYS    := nothing category text image
 CUTS   := viewpoint bottom
-VIEWED := $(SOURCES_$(DATA):%=$(ROOT)/%/views.json)
-# The training shapes of which there are pictures.
-PICTURED := $(subst $() $(),$(COMMA),$(SOURCES_$(DATA):%=%-v1/train))
+# Pictures of all shapes are for training alone: these parts are looked at in tables and sweeps.
+SHOWN  := few few_of_val train_like_test
+VIEWED := $(SOURCES_$(DATA):%=$(ROOT)/%/views-$(SPLIT_$(DATA)).json)
 
 # As many as there are test shapes, of no class in particular.
 $(SAMPLES)/unconditional/manifest.json: $(PREPARED) $(MODEL) $(SPLIT) | $(ENV)
@@ -199,7 +203,7 @@ $(RESULTS)/by_text.json $(RESULTS)/by_image.json: $(RESULTS)/by_%.json: $(SAMPLE
 	$(BIN)/argus3d-eval guided $(<D) $(FEW_SHAPES) --against $(SAMPLES)/by_category $(VIEWS) $(BY)
 
 $(RESULTS)/by_class_of_training_set.json: $(SAMPLES)/by_category/manifest.json
-	$(BIN)/argus3d-eval guided $(<D) $(FEW_SHAPES) --baseline training --training $(PICTURED) $(VIEWS) $(BY)
+	$(BIN)/argus3d-eval guided $(<D) $(FEW_SHAPES) --baseline training --training $(SPLIT_$(DATA))/$(TRAIN) $(VIEWS) $(BY)
 
 $(RESULTS)/guided_reference.json: $(SAMPLES)/by_category/manifest.json
 	$(BIN)/argus3d-eval guided $(<D) $(FEW_SHAPES) --baseline reference $(VIEWS) $(BY)

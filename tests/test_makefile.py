@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LISTS = ("manifest", "views")
+LISTS = ("manifest", "views-nano-v2")
 # Rows and folders of the default run.
 GENERATION = (
     "nano", "nano_unconditional", "training_set", "reconstructed_training_set", "scrambled", "reference_vs_itself",
@@ -91,7 +91,7 @@ def test_sweeps_are_on_validation_shapes_and_each_row_is_measured() -> None:
         assert f"--sweep reports/sweeps/{path.name}" in text
         for row in json.loads(path.read_text())["rows"]:
             made = recipe(text, f"artifacts/samples/sweeps/{Path(row['results'][0]).stem} ".rstrip())
-            option = "top-k" if path.stem == "top-k" else "guidance"
+            option = path.stem if path.stem.startswith("top-") else "guidance"
             assert f" --{option} {row['value']} " in made and "/few_of_val " in made
             assert f"--out reports/results/{row['results'][0].removeprefix('../results/')}" in text
 

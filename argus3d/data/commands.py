@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from argus3d.data.portions import MAX_FAILED
 from argus3d.data.prepare import prepare
 from argus3d.data.prepare_views import prepare_views
 from argus3d.data.shape_files import PrepareConfig
+from argus3d.data.splits import read_part
 
 COUNTS = ("surface_points", "uniform_points", "near_points")
 
@@ -57,6 +59,10 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=defaults[name], help=what)
     parser.add_argument("--no-pictures", action="store_true", help="draw no small picture of each shape")
     parser.add_argument("--views", action="store_true", help="also pictures from 12 sides, for image conditions")
+    parser.add_argument(
+        "--views-of", action="append", default=[], metavar="SPLIT.json/PART",
+        help="such pictures of the shapes of this part alone; may be given again",
+    )  # fmt: skip
     parser.add_argument("--packed", action="store_true", help="write .zip files of many shapes in place of folders")
     parser.add_argument(
         "--max-failed", type=float, default=MAX_FAILED, metavar="SHARE",
@@ -88,11 +94,19 @@ def run_prepare(arguments: argparse.Namespace) -> None:
     manifest = prepare(catalogue, arguments.root, config, worker, arguments.packed, arguments.max_failed)
     _say_failed(manifest)
     report = dict(manifest["counts"])
-    if arguments.views:
-        views = prepare_views(catalogue, arguments.root, worker, arguments.max_failed)
+    if arguments.views or arguments.views_of:
+        chosen = {} if arguments.views else _chosen(arguments.views_of)
+        views = prepare_views(catalogue, arguments.root, worker, arguments.max_failed, **chosen)
         _say_failed(views)
         report["views"] = views["counts"]
     print(json.dumps(report))
+
+
+def _chosen(parts: Sequence[str]) -> dict[str, Any]:
+    """Which views are wanted and where they are listed: "a/few-v1.json/test" goes into views-few-v1.json."""
+    places = [Path(part) for part in parts]
+    ids = [id_ for place in places for id_ in read_part(place.parent, place.name)]
+    return {"only": ids, "listing": f"views-{'-'.join(sorted({place.parent.stem for place in places}))}.json"}
 
 
 def _say_failed(manifest: dict[str, Any]) -> None:

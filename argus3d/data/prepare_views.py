@@ -1,6 +1,6 @@
 """Pictures of prepared shapes from all around, for image conditions: drawn here, or the source's own."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,25 +27,32 @@ from argus3d.errors import UserError
 
 
 def prepare_views(
-    catalogue: Catalogue | Archived, root: Path, engine: Engine | None = None, max_failed: float = MAX_FAILED
-) -> dict[str, Any]:
-    """Put `img/000.png ...` beside every prepared shape of a source, and counts into `<root>/<name>/views.json`.
+    catalogue: Catalogue | Archived, root: Path, engine: Engine | None = None, max_failed: float = MAX_FAILED,
+    only: Collection[str] | None = None, listing: str = "views.json",
+) -> dict[str, Any]:  # fmt: skip
+    """Put `img/000.png ...` beside every prepared shape of a source, and counts into `<root>/<name>/<listing>`.
+
+    only : ids of the shapes to make pictures of, None for all; those of other sources are passed over
 
     Shapes of meshes are drawn from 12 sides, with `img/cameras.npz`; sources that come sampled bring their own
     pictures. What an interrupted run finished is kept. Shapes in packs have their views in a second pack.
 
-    Returns the list. Raises: UserError when the source has not been prepared, or too many shapes failed.
+    Returns the list. Raises: UserError when the source has not been prepared, too many shapes failed, or some shapes
+    were asked for of a source in packs.
     """
     folder = root / catalogue.name
     shapes = PreparedData(root, [catalogue.name]).shapes
     packed = any("pack" in shape.record for shape in shapes.values())
+    if packed and only is not None:
+        raise UserError(f"{catalogue.name} lies in packs, which get the pictures of all their shapes; say --views.")
+    wanted = shapes.keys() if only is None else shapes.keys() & set(only)
     every = portions_of(catalogue, catalogue.items(), packed)
-    there = [Portion(part.name, tuple(item for item in part.items if item.id in shapes)) for part in every]
+    there = [Portion(part.name, tuple(item for item in part.items if item.id in wanted)) for part in every]
     portions = [portion for portion in there if portion.items]
     results = (engine or local()).map(partial(_start, catalogue, folder, packed), portions)
     records = collect(portions, results, max_failed, f"views of {catalogue.name}")
     listed = {"schema": 1, "source": catalogue.name} | counted(records)
-    write_json(folder / "views.json", listed)
+    write_json(folder / listing, listed)
     return listed
 
 
