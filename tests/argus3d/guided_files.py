@@ -65,7 +65,7 @@ def write_guided(folder: Path, conditions: Sequence[ConditionConfig] | None = No
     for parameter in [*autoencoder.parameters(), *transformer.parameters()]:
         torch.nn.init.normal_(parameter, std=0.3)
     for parameter in transformer.conditions.parameters():
-        torch.nn.init.normal_(parameter)  # so that they are heard
+        torch.nn.init.normal_(parameter, std=3)  # so that they are heard
     checkpoint.save(Argus(config, autoencoder, transformer, CLASSES, 0.5, resolution=12), folder)
     return folder
 

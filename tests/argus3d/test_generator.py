@@ -121,7 +121,7 @@ def test_iou_is_that_of_the_counts() -> None:
     [
         (["sample", "--category", "char", "--out", "x"], 1, "did you mean .*chair"),
         (["sample", "--category", "chair", "--checkpoint", "nowhere", "--out", "x"], 1, "no checkpoint 'nowhere'"),
-        (["sample", "--category", "chair", "--top-k", "5000", "--out", "x"], 1, r"top_k 5000 must lie in 1 \.\. 1024"),
+        (["sample", "--category", "chair", "--top-k", "5000", "--out", "x"], 1, r"top_k 5000 must lie in 1 \.\. 256"),
         (["sample", "--category", "chair", "--resolution", "3", "--out", "x"], 1, "resolution 3 must be a whole"),
         (["sample", "--category", "chair", "--resolution", "0", "--out", "x"], 2, "0 must be at least 1"),
         (["sample", "--category", "chair", "--threshold", "1", "--out", "x"], 1, "threshold 1.0 must lie between"),

@@ -73,7 +73,7 @@ def test_the_command_of_the_manual(root: Path) -> None:
     write_derived("objaverse-v1", none | {"test": ids, "test-core": [*ids, "not-prepared"]}, root / "data")
     result = score("--checkpoint nano --split objaverse-v1/test-core --category chair,table --count 3 --out r.json")
     assert result["data"]["classes"] == "chair 2, table 1" and result["counts"]["reference"]["found"] == 3
-    assert result["data"]["trained_on"] == "household-v1/train, procedural-v1/train"
+    assert result["data"]["trained_on"] == "household-v1/train, components-v1/train, procedural-v1/train"
     assert result["data"]["seen_in_training"] == "none of 3 reference shapes, by id"
     assert len(result["data"]["checkpoint"]) == 64
     assert "1 shapes of objaverse-v1/test-core whose class is not known were left out" in result["notes"]
