@@ -36,7 +36,17 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as JSON with sorted keys, so that equal values give equal bytes."""
-    write_atomically(path, (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
+    write_atomically(path, _json_bytes(value))
+
+
+def update_json(path: Path, value: Any) -> None:
+    """Write `value` unless the file says it already: what was made from it stays newer than it."""
+    if not path.exists() or path.read_bytes() != _json_bytes(value):
+        write_json(path, value)
+
+
+def _json_bytes(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
 def sha256_file(path: Path) -> str:

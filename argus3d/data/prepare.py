@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from argus3d.data.catalogue import Archived, Catalogue, Item
-from argus3d.data.files import write_json
+from argus3d.data.files import update_json, write_json
 from argus3d.data.portions import (
     MAX_FAILED,
     Portion,
@@ -56,7 +56,7 @@ def prepare(
     results = (engine or local()).map(start, portions)
     records = collect(portions, results, max_failed, f"prepare {catalogue.name}")
     manifest = _manifest(catalogue.name, config, records) | (_packs(folder, portions) if packed else {})
-    write_json(folder / "manifest.json", manifest)
+    update_json(folder / "manifest.json", manifest)
     return manifest
 
 

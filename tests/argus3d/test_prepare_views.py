@@ -1,5 +1,6 @@
 import io
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +46,19 @@ def test_some_shapes_alone_get_views_and_the_others_later(tmp_path: Path) -> Non
     assert not (tmp_path / catalogue.name / "views.json").exists()
     prepare_views(catalogue, tmp_path, local(1))
     assert all(shape.has_views for shape in PreparedData(tmp_path).shapes.values())
+
+
+def test_what_was_made_from_shapes_stays_newer_than_their_list(tmp_path: Path) -> None:
+    """Else `make` would sample and measure all anew after pictures were added."""
+    catalogue, manifest = BallCatalogue(count=3), tmp_path / "balls" / "manifest.json"
+    prepare(catalogue, tmp_path, SMALL, engine=local(1))
+    os.utime(manifest, (1000, 1000))
+    prepare(catalogue, tmp_path, SMALL, engine=local(1))
+    assert manifest.stat().st_mtime == 1000
+    before = manifest.read_bytes()
+    manifest.write_bytes(before + b" ")
+    prepare(catalogue, tmp_path, SMALL, engine=local(1))
+    assert manifest.read_bytes() == before and manifest.stat().st_mtime > 1000
 
 
 def test_some_shapes_of_packs_are_refused(tmp_path: Path) -> None:
