@@ -275,7 +275,7 @@ $(SWEPT:%=artifacts/samples/sweeps/%/manifest.json): artifacts/samples/sweeps/%/
 $(SWEPT:%=reports/results/sweeps/%.json): reports/results/sweeps/%.json: artifacts/samples/sweeps/%/manifest.json
 	$(BIN)/argus3d-eval guided $(<D) $(SPLIT_$(DATA))/few_of_val $(BY)
 
-sweeps: $(SWEPT:%=reports/results/sweeps/%.json) ## guidance scale and top-k on validation shapes (DATA=objects; half an hour)
+sweeps: $(SWEPT:%=reports/results/sweeps/%.json) ## guidance scale, top-p and top-k on validation shapes (DATA=objects; ten minutes beside the set-up)
 	$(BIN)/argus3d-eval table $(SWEEPS:%=--sweep reports/sweeps/%.json) --out reports/tables/sweeps
 	$(BIN)/argus3d-eval figure $(SWEEPS:%=--sweep reports/sweeps/%.json) --out reports/figures/sweeps.png
 

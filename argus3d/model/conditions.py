@@ -1,4 +1,4 @@
-"""What a shape is asked to be: class, text, image and part, as vectors that stand before the tokens."""
+"""What a shape is asked to be: class, text, image and part, as vectors before the tokens, and a part beside them too."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -106,8 +106,8 @@ class ConditionEmbedding(nn.Module):
     """Conditions -> the vectors before the start vector; without conditions in the config it holds no weights but one.
 
     The order is class, text, image, part; each sees those before it. What a part has at a token's own place is added
-    to the input that writes the token, too: a model of nano's size learns that from some hundred steps, and to look for
-    it among the patches hardly at all. Source: Argus-3D (arXiv 2402.12225) section 3.3,
+    to the input that writes the token, too: a model of nano's size learns that within some hundred steps, and in a
+    thousand hardly to look for it among the patches. Source: Argus-3D (arXiv 2402.12225) section 3.3,
     where conditions are prepended to the sequence; what stands for those that are left out is that of classifier-free
     guidance (Ho and Salimans 2022).
     """

@@ -2,6 +2,7 @@
 
 import io
 import math
+import textwrap
 from collections.abc import Sequence
 
 import matplotlib
@@ -29,6 +30,7 @@ def sweeps_figure(sweeps: Sequence[Sweep], suffix: str = ".png") -> bytes:
         FigureCanvasAgg(figure)
         axes = figure.subplots(len(sweeps), across, squeeze=False)
         for sweep, panels in zip(sweeps, axes, strict=True):
+            panels[0].set_ylabel(textwrap.fill(sweep.title, 26), fontsize=7)
             for panel in panels[len(sweep.columns) :]:
                 panel.set_axis_off()
             for column, panel in zip(sweep.columns, panels, strict=False):

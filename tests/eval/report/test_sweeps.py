@@ -107,6 +107,7 @@ def test_the_figure_names_what_it_draws_and_is_the_same_each_time(folder: Path) 
     kinds = read_sweep(write(folder, title="Kinds", axis="kind", rows=words, columns=["cov_cd"]))
     once = sweeps_figure([sweep, kinds], ".svg")
     assert once == sweeps_figure([sweep, kinds], ".svg")
+    assert all(one.title.split()[0] in once.decode() for one in (sweep, kinds))  # rows are told apart
     for word in ("1-NNA-CD", "MMD-CD", "COV-CD", "guidance", "kind"):
         assert word in once.decode()
     with pytest.raises(ValueError, match=r"not '\.gif'"):
