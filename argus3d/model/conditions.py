@@ -1,4 +1,4 @@
-"""What a shape is asked to be: class, text, image and part, as vectors before the tokens, and a part beside them too."""
+"""What a shape is asked to be: class, text, image and part, as vectors before the tokens; a part beside them, too."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
