@@ -68,7 +68,7 @@ help: ## print this
 	@echo
 	@echo "  DATA=$(DATA) (objects: household and components, with a table for every task; household, components, procedural;"
 	@echo "       objaverse and shapenet want DATA_PATH=FOLDER)"
-	@echo "  CHECKPOINT=$(CHECKPOINT) (nano or a folder)   PROTOCOL=$(PROTOCOL) (smoke: a few minutes for all tasks)"
+	@echo "  CHECKPOINT=$(CHECKPOINT) (nano or a folder)   PROTOCOL=$(PROTOCOL) (smoke: five minutes for all tasks)"
 	@echo "  SEED=$(SEED)   WORKERS=$(WORKERS) (processes that sample; their number changes nothing)   DEB=$(DEB) (the package of household, or the folder of those of components, that you already have)   PYTHON=$(PYTHON)"
 
 # --- environment -----------------------------------------------------------------------------------------------------
