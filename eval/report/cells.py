@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from eval.report.columns import ARROWS, DISTANCES, Column, measured
@@ -20,10 +21,22 @@ def cell(entry: Value | None, column: Column, bold: bool = False) -> Cell:
     """A number, below it its interval."""
     if entry is None or math.isnan(entry.value):
         return Cell("—")
-    if math.isnan(entry.low) or math.isnan(entry.high):
-        return Cell(number(entry.value, column), bold=bold)
-    interval = f"{number(entry.low, column)} – {number(entry.high, column)}"
-    return Cell(number(entry.value, column), interval, bold)
+    known = not math.isnan(entry.low) and not math.isnan(entry.high)
+    interval = f"{number(entry.low, column)} – {number(entry.high, column)}" if known else ""
+    return Cell(number(entry.value, column), interval, bold, column.key, entry)
+
+
+def mean_cell(row: Row, means: Mapping[str, float], column: Column) -> Cell:
+    """The mean over a group of a row's shapes, which has no interval."""
+    entry = row.metrics.get(column.key)
+    if entry is None:
+        return Cell(number(means.get(column.key, math.nan), column))
+    return cell(replace(entry, value=means.get(column.key, math.nan), low=math.nan, high=math.nan), column)
+
+
+def row_cell(row: Row) -> Cell:
+    """What a row is called, below it what it is there for."""
+    return Cell(row.title, row.role, end=row.end)
 
 
 def number(value: float, column: Column) -> str:

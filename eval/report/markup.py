@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from eval.report.rows import Value
+
 LATEX_SIGNS = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
@@ -13,11 +15,14 @@ LATEX_SIGNS = {
 
 @dataclass(frozen=True)
 class Cell:
-    """A text, and smaller below it another."""
+    """A text, and smaller below it another; behind it the metric that it prints, or which end of the scale a row is."""
 
     text: str
     below: str = ""
     bold: bool = False
+    key: str = ""  # of the metric
+    value: Value | None = None
+    end: str = ""  # "floor" or "ceiling", of the first cell of a row that is one
 
 
 @dataclass(frozen=True)

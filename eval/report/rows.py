@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ NOT_SAID = "not said"
 # Of these no generator made the shapes.
 REAL = ("training_set", "reference_vs_itself", "test_set")
 FLOOR, CEILING = "scrambled", "reconstructed_training_set"
+# Between which of its rows a table's other rows lie: names of rows, and what stands in the place of samples.
+ENDS = {FLOOR: "floor", CEILING: "ceiling", "training": "floor", "reference": "ceiling"}
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Row:
     seen_in_training: str = "unknown"  # how many of the reference shapes, in words
     baseline: str = ""  # what stands in the place of samples, if anything
     made: Mapping[str, str] = field(default_factory=dict)  # how, as the result says
+    failed: Sequence[tuple[str, str]] = ()  # ids and reasons of generated shapes
 
     @property
     def title(self) -> str:
@@ -76,6 +79,11 @@ class Row:
     @property
     def role(self) -> str:
         return BASELINES.get(self.baseline, ROLES.get(self.name, ""))
+
+    @property
+    def end(self) -> str:
+        """Which end of the scale of its table this row is: "floor", "ceiling" or neither, ""."""
+        return ENDS.get(self.baseline or self.name, "")
 
 
 def read_rows(paths: Iterable[Path]) -> list[Row]:
@@ -126,6 +134,7 @@ def _read_row(path: Path) -> Row:
             notes=tuple(content.get("notes", ())),
             baseline=str(content.get("data", {}).get("baseline", "")),
             made=dict(content.get("data", {})),
+            failed=tuple((str(item), str(why)) for item, why in counts["generated"].get("failed", ())),
             **_training(content.get("data", {})),
         )
     except (ValueError, KeyError, TypeError) as error:

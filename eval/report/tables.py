@@ -3,11 +3,21 @@
 import argparse
 import csv
 import io
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from eval.report.cells import cell, count, exact, general_notes, header, number, own_notes, training_notes, unit_note
+from eval.report.cells import (
+    cell,
+    count,
+    exact,
+    general_notes,
+    header,
+    mean_cell,
+    own_notes,
+    row_cell,
+    training_notes,
+    unit_note,
+)
 from eval.report.columns import (
     DISTANCES,
     GENERATION,
@@ -85,7 +95,7 @@ def generation_table(rows: Sequence[Row]) -> Table:
         header=[Cell("row"), Cell("n"), *(header(column, rows) for column in columns)],
         rows=[
             [
-                Cell(row.title, row.role),
+                row_cell(row),
                 count(row),
                 *(cell(row.metrics.get(column.key), column, winners[column.key] == row.name) for column in columns),
             ]
@@ -113,7 +123,7 @@ def further_table(rows: Sequence[Row]) -> list[Table]:
             header=[Cell("row"), *(header(column, rows) for column in columns), *(Cell(name) for _, name in tested)],
             rows=[
                 [
-                    Cell(row.title, row.role),
+                    row_cell(row),
                     *(cell(row.metrics.get(column.key), column) for column in columns),
                     *(Cell(_tested(_p_value(row, key))) for key, _ in tested),
                 ]
@@ -148,7 +158,7 @@ def reconstruction_table(rows: Sequence[Row]) -> Table:
         lines.append([Cell(row.title, "all test shapes"), count(row), *cells])
         for label, means in _groups(row):
             size = Cell(f"{means['count']:.0f}")
-            numbers = [Cell(number(means.get(column.key, math.nan), column)) for column in columns]
+            numbers = [mean_cell(row, means, column) for column in columns]
             lines.append([Cell(label.removeprefix("source ")), size, *numbers])
     return Table(
         caption="Reconstructed test shapes against the shapes they were",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from eval.report.cells import cell, count, general_notes, header, number, own_notes, training_notes, unit_note
+from eval.report.cells import cell, count, general_notes, header, number, own_notes, row_cell, training_notes, unit_note
 from eval.report.columns import COMPLETION, GUIDED, MEMORISATION, NETWORK_NOTE, Column, any_has, network_columns
 from eval.report.markup import Cell, Table
 from eval.report.rows import Row, better
@@ -45,7 +45,7 @@ def _memorisation(rows: Sequence[Row]) -> list[Table]:
         Table(
             caption="Samples beside the training set",
             header=[Cell("row"), Cell("n"), *(header(column, rows) for column in columns)],
-            rows=[[_name(row), count(row), *(cell(row.metrics.get(c.key), c) for c in columns)] for row in rows],
+            rows=[[row_cell(row), count(row), *(cell(row.metrics.get(c.key), c) for c in columns)] for row in rows],
             notes=[*general_notes(rows), MEMORISATION_NOTE, *own_notes(rows)],
         )
     ]
@@ -68,7 +68,7 @@ def _table(caption: str, rows: Sequence[Row], columns: Sequence[Column], *notes:
         header=[Cell("row"), Cell("n"), *(header(column, rows) for column in there)],
         rows=[
             [
-                _name(row),
+                row_cell(row),
                 count(row),
                 *(cell(row.metrics.get(column.key), column, winners.get(column.key) == row.name) for column in there),
             ]
@@ -157,7 +157,3 @@ def _encoder_notes(rows: Sequence[Row]) -> Iterator[str]:
         said = [f"{key} {row.made[key]}" for key in ("by", "guidance", "encoders") if key in row.made]
         if said:
             yield f"{row.title}: {', '.join(said)}."
-
-
-def _name(row: Row) -> Cell:
-    return Cell(row.title, row.role)
