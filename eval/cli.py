@@ -18,6 +18,7 @@ COMMANDS = {
     "memorisation": ("eval.memorisation", "how near samples are to the training set, beside itself"),
     "table": ("eval.report.tables", "tables of results"),
     "figure": ("eval.report.figures", "a figure of results"),
+    "page": ("eval.report.page", "results, pictures and shapes as one HTML page"),
     "curves": ("eval.report.curves", "learning curves"),
     "sheet": ("eval.report.sheets", "pictures of shapes"),
     "split": ("eval.split_recipes", "make a split file of the package again"),

@@ -22,7 +22,7 @@ class Cell:
     bold: bool = False
     key: str = ""  # of the metric
     value: Value | None = None
-    end: str = ""  # "floor" or "ceiling", of the first cell of a row that is one
+    end: str = ""  # of the first cell of a row, see `rows.ENDS`
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,14 @@ NOT_SAID = "not said"
 # Of these no generator made the shapes.
 REAL = ("training_set", "reference_vs_itself", "test_set")
 FLOOR, CEILING = "scrambled", "reconstructed_training_set"
-# Between which of its rows a table's other rows lie: names of rows, and what stands in the place of samples.
-ENDS = {FLOOR: "floor", CEILING: "ceiling", "training": "floor", "reference": "ceiling"}
+# Between which rows the others of a table lie, and which stands apart since its sets are smaller: rows, baselines.
+ENDS = {
+    FLOOR: "floor",
+    CEILING: "ceiling",
+    "reference_vs_itself": "apart",
+    "training": "floor",
+    "reference": "ceiling",
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ class Row:
 
     @property
     def end(self) -> str:
-        """Which end of the scale of its table this row is: "floor", "ceiling" or neither, ""."""
+        """Which end of the scale of its table this row is: "floor", "ceiling", "apart" from it, or ""."""
         return ENDS.get(self.baseline or self.name, "")
 
 

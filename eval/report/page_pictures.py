@@ -1,0 +1,80 @@
+"""Pictures inside the page: figures as they are, contact sheets made smaller."""
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+TYPES = {".png": "png", ".svg": "svg+xml", ".webp": "webp", ".jpg": "jpeg"}
+SHEET_QUALITY = 72  # of WebP; shaded shapes keep their edges, and a sheet takes a sixth of its PNG
+# What a picture shows, by how its name ends; the numbers and names in it are also in the page's tables.
+SHOWS = {
+    "metrics": "each metric of each row with its interval; bands from floor and ceiling, a dotted line at the ideal",
+    "samples": "a row a class: its first samples, each beside its nearest training shape",
+    "reconstructions": "a row a class: reconstructed test shapes, each beside its original",
+    "by-category": "samples asked for by class, beside the shapes whose class it is",
+    "by-text": "samples asked for by words, beside the shapes described",
+    "by-image": "samples asked for by a picture, beside the shapes pictured",
+    "by-nothing": "samples asked for by nothing, beside shapes drawn at random",
+    "complete-viewpoint": "parts seen from one side, their completions, and the whole shapes",
+    "complete-bottom": "lower parts, their completions, and the whole shapes",
+    "training": "what validation said of a training, against the minutes spent",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in the page: `source` is a data URI, `alt` says what it shows."""
+
+    title: str
+    alt: str
+    source: str
+    width: int | None
+    height: int | None
+
+
+def figure(path: Path) -> Picture:
+    """A figure, byte for byte.
+
+    Raises : FileNotFoundError, or ValueError for a file that is no picture browsers show
+    """
+    if path.suffix not in TYPES:
+        raise ValueError(f"{path}: pictures of the page are {', '.join(TYPES)}")
+    content = _read(path)
+    if path.suffix == ".svg":
+        return _picture(path, content, TYPES[path.suffix], None)
+    return _picture(path, content, TYPES[path.suffix], _opened(path, content).size)
+
+
+def sheet(path: Path) -> Picture:
+    """A contact sheet as WebP, the same bytes for the same picture and library.
+
+    Raises : FileNotFoundError, or ValueError for a file that is no picture
+    """
+    opened = _opened(path, _read(path))
+    stream = io.BytesIO()
+    opened.convert("RGB").save(stream, "webp", quality=SHEET_QUALITY, method=6)
+    return _picture(path, stream.getvalue(), "webp", opened.size)
+
+
+def _picture(path: Path, content: bytes, kind: str, size: tuple[int, int] | None) -> Picture:
+    title = path.stem.replace("-", " ").replace("_", " ")
+    shows = next((words for end, words in SHOWS.items() if path.stem.endswith(end)), "")
+    source = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    width, height = size or (None, None)
+    return Picture(title, f"{title}: {shows}" if shows else title, source, width, height)
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; draw it first, or leave it out")
+    return path.read_bytes()
+
+
+def _opened(path: Path, content: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(content))
+    except OSError as error:
+        raise ValueError(f"{path} is no picture ({error}); draw it again") from error
