@@ -88,7 +88,11 @@ def page_html(page: Page) -> bytes:
     Raises : ValueError for a page larger than LARGEST
     """
     environment = Environment(
-        loader=FileSystemLoader(ASSETS), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(ASSETS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     cost = [table for table in map(cost_table, page.runs) if table]
     text = environment.get_template("page.html").render(
@@ -105,7 +109,10 @@ def page_html(page: Page) -> bytes:
     )
     content = text.encode()
     if len(content) > LARGEST:
-        raise ValueError(f"the page would be {len(content) / 1e6:.1f} MB, more than {LARGEST / 1e6:.0f}; leave sheets out")
+        size, most = len(content) / 1e6, LARGEST / 1e6
+        raise ValueError(
+            f"the page would be {size:.1f} MB, more than {most:.0f}; leave sheets or folders of samples out"
+        )
     return content
 
 

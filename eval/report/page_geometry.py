@@ -43,7 +43,7 @@ def geometry_of_mesh(path: Path) -> Geometry:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; make the folder again")
     try:
-        mesh = trimesh.load(path, force="mesh", process=False)
+        mesh: Any = trimesh.load(path, force="mesh", process=False)
         vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise ValueError(f"{path} is no mesh ({error}); make the folder again") from error

@@ -47,7 +47,7 @@ def read_published(path: Path) -> list[Entry]:
         reader = csv.DictReader(stream)
         if tuple(reader.fieldnames or ()) != FIELDS:
             raise ValueError(f"{path} is no table of published rows: its columns must be {', '.join(FIELDS)}")
-        entries = list(reader)
+        entries: list[Entry] = list(reader)
     wrong = next((entry for entry in entries if entry["provenance"] not in MARKS), None)
     if wrong:
         raise ValueError(f"{path}: provenance {wrong['provenance']!r} of {wrong['method']} is not one of P, T, S")
@@ -64,8 +64,9 @@ def published_tables(entries: Sequence[Entry], runs: Sequence[Run]) -> list[Tabl
 
 def _table(task: str, entries: Sequence[Entry], runs: Sequence[Run]) -> Table:
     columns = list(dict.fromkeys(_column_of(entry) for entry in entries))
-    shown = [_ours(run, row, columns) for run in runs for row in run.rows if row.kind == KINDS.get(task) and not row.role]
-    ours = [line for line in shown if any(cell.text for cell in line[3:-1])]
+    beside = [(run, row) for run in runs for row in run.rows if row.kind == KINDS.get(task) and not row.role]
+    lines = [_ours(run, row, columns) for run, row in beside]
+    ours = [line for line in lines if any(cell.text for cell in line[3:-1])]
     theirs: dict[tuple[str, ...], dict[tuple[str, str, str], str]] = {}
     for entry in entries:
         line = theirs.setdefault(tuple(entry[key] for key in ("method", "category", "provenance", "source")), {})

@@ -80,17 +80,15 @@ def _folder(given: Given, prepared: Mapping[str, Prepared], twins: dict[str, Jso
     for sample in _in_turn(filled):
         beside = _nearest(sample, nearest, prepared) if given.nearest else _original(sample, prepared)
         geometry = geometry_of_mesh(given.folder / str(sample["file"]))
-        twin = _twin(prepared[beside["id"]]) if beside and beside["id"] not in twins else None
-        spent += len(geometry) + (len(twin["geometry"]) if twin else 0)
+        twin = _geometry(prepared[beside["id"]]) if beside and beside["id"] not in twins else None
+        spent += len(geometry) + (len(twin) if twin else 0)
         if spent > budget:
             break
         if beside and twin:
-            twins[beside["id"]] = twin
+            twins[beside["id"]] = {**_work(prepared[beside["id"]]), "geometry": twin.parts}
         taken.append({**_facts(sample), "geometry": geometry.parts, "beside": beside})
     if not taken:
         raise ValueError(f"{given.folder}: no sample with a surface fits into the page; leave the folder out")
-    for twin in twins.values():
-        twin["geometry"] = getattr(twin["geometry"], "parts", twin["geometry"])
     return {
         "name": "/".join(given.folder.absolute().parts[-2:]),
         "command": str(manifest.get("command", "")),
@@ -121,7 +119,7 @@ def _nearest(sample: Mapping[str, Any], nearest: Mapping[str, Any], prepared: Ma
     if found is None:
         return None
     if found["id"] not in prepared:
-        raise ValueError(f"training shape {found['id']} is not in the prepared data; name their folder with --data-root")
+        raise ValueError(f"training shape {found['id']} is not in the prepared data; name its folder with --data-root")
     p_value = found.get("p_value")
     return {
         "id": str(found["id"]),
@@ -138,8 +136,12 @@ def _original(sample: Mapping[str, Any], prepared: Mapping[str, Prepared]) -> Js
     return {"id": item, "what": "The shape it was made from"} if item in prepared else None
 
 
-def _twin(shape: Prepared) -> Json:
-    facts = {key: str(shape.said[key]) for key in ("caption", "creator", "licence") if shape.said.get(key)}
+def _work(shape: Prepared) -> Json:
+    """Whose work it is: licences ask that it be said."""
+    return {key: str(shape.said[key]) for key in ("caption", "creator", "licence") if shape.said.get(key)}
+
+
+def _geometry(shape: Prepared) -> Geometry:
     with shape.cloud.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
         points, normals = content["points"].astype(np.float64), content["normals"].astype(np.float64)
-    return {**facts, "geometry": geometry_of_cloud(points, normals)}
+    return geometry_of_cloud(points, normals)
