@@ -33,6 +33,7 @@ class Page:
 
     runs: Sequence[Run]
     published: Sequence[Table]
+    cost: Sequence[Table]
     more: Sequence[Table]
     figures: Sequence[Picture]
     sheets: Sequence[Picture]
@@ -49,9 +50,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--published", type=Path, help="CSV of published rows, to stand beside")
     parser.add_argument("--figure", action="append", type=Path, default=[], help="a .png or .svg; may be given again")
     parser.add_argument("--sheet", action="append", type=Path, default=[], help="a contact sheet; may be given again")
+    parser.add_argument("--cost", type=Path, help="README with cost tables between marks")
     parser.add_argument(
         "--more", action="append", type=Path, default=[],
-        help="Markdown with tables: of argus3d-eval table, or a README with marks; may be given again",
+        help="Markdown of argus3d-eval table, such as sweeps; may be given again",
     )  # fmt: skip
     parser.add_argument(
         "--samples", action="append", nargs="+", default=[], metavar=("FOLDER", "NEAREST"),
@@ -74,6 +76,7 @@ def _gather(arguments: argparse.Namespace, command: str) -> Page:
     return Page(
         runs=runs,
         published=published_tables(read_published(arguments.published), runs) if arguments.published else [],
+        cost=read_tables(arguments.cost) if arguments.cost else [],
         more=[table for path in arguments.more for table in read_tables(path)],
         figures=[figure(path) for path in arguments.figure],
         sheets=[sheet(path) for path in arguments.sheet],
@@ -94,14 +97,15 @@ def page_html(page: Page) -> bytes:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    cost = [table for table in map(cost_table, page.runs) if table]
+    measuring = [table for table in map(cost_table, page.runs) if table]
     text = environment.get_template("page.html").render(
         page=page,
         results=[(run, _ready(all_tables(run.rows), f"run-{place}")) for place, run in enumerate(page.runs)],
         published=_ready(page.published, "published"),
         more=_ready(page.more, "more"),
         counts=_ready([counts_table(run) for run in page.runs], "counts"),
-        cost=_ready(cost, "cost"),
+        cost=_ready([*measuring, *page.cost], "cost"),
+        recorded=bool(measuring),
         protocols=_protocols(page.runs),
         compared=comparison(page.runs),
         style=_asset("page.css"),

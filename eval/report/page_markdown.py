@@ -1,4 +1,4 @@
-"""Tables in Markdown, read back: those that table commands wrote, and those between the marks of a README."""
+"""Tables in Markdown, read back: those that commands wrote, to a file of their own or between marks of a README."""
 
 import re
 from collections.abc import Iterator

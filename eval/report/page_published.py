@@ -1,4 +1,7 @@
-"""What papers printed, beside what was measured here."""
+"""What papers printed, beside what was measured here.
+
+Their rows are "published" or "unverified", ours "here", where rows of other tables are ends of a scale.
+"""
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,14 +20,11 @@ MARKS = {
     "S": "S, unverified: taken from somebody else's digest, the paper's own table not seen",
 }
 HERE = "measured here"
-# How metrics and distances of papers are called in results; a distance that a paper leaves open has no twin.
+# How metrics and distances of papers are called in results; a distance or scale that a paper leaves open has no twin.
 METRICS = {"MMD": "mmd", "COV": "cov", "CovT": "covt", "1-NNA": "one_nna", "ECD": "ecd"}
 DIRECTIONS = {"MMD": "lower", "COV": "higher", "CovT": "higher", "1-NNA": "towards", "ECD": "lower"}
 DISTANCES = {"CD": "cd", "EMD": "emd"}
-SCALES = {
-    "percent": (1e2, "%", 1), "x1e2": (1e2, "×10²", 2), "x1e3": (1e3, "×10³", 2), "raw": (1.0, "", 1),
-    "x1e3 (unit not stated in note)": (1e3, "×10³, unit not stated", 2),
-}  # fmt: skip
+SCALES = {"percent": (1e2, "%", 1), "x1e2": (1e2, "×10²", 2), "x1e3": (1e3, "×10³", 2), "raw": (1.0, "", 1)}
 # Rows of which kind stand beside which task.
 KINDS = {"unconditional": "generation", "class-guided": "generation"}
 NOTES = (
@@ -77,7 +77,13 @@ def _table(task: str, entries: Sequence[Entry], runs: Sequence[Run]) -> Table:
         rows=[
             *ours,
             *(
-                [Cell(method), Cell(category), _mark(mark), *(Cell(found.get(c, "")) for c in columns), Cell(source)]
+                [
+                    Cell(method, end="unverified" if mark == "S" else "published"),
+                    Cell(category),
+                    Cell(mark, "unverified" if mark == "S" else ""),
+                    *(Cell(found.get(column, "")) for column in columns),
+                    Cell(source),
+                ]
                 for (method, category, mark, source), found in theirs.items()
             ),
         ],
@@ -88,7 +94,7 @@ def _table(task: str, entries: Sequence[Entry], runs: Sequence[Run]) -> Table:
 def _ours(run: Run, row: Row, columns: Iterable[tuple[str, str, str]]) -> list[Cell]:
     cells = [_own(row, *column) for column in columns]
     source = f"{row.protocol['name']} ({row.protocol['hash'][:12]}), n = {row.found}"
-    return [Cell(row.title, row.role), Cell(run.name), Cell(HERE), *cells, Cell(source)]
+    return [Cell(row.title, end="here"), Cell(run.name), Cell(HERE), *cells, Cell(source)]
 
 
 def _own(row: Row, metric: str, distance: str, unit: str) -> Cell:
@@ -98,10 +104,6 @@ def _own(row: Row, metric: str, distance: str, unit: str) -> Cell:
         return Cell("")
     column = Column(key, metric, *SCALES[unit])
     return Cell(number(entry.value, column), f"{number(entry.low, column)} – {number(entry.high, column)}")
-
-
-def _mark(provenance: str) -> Cell:
-    return Cell(provenance, "unverified" if provenance == "S" else "")
 
 
 def _column_of(entry: Entry) -> tuple[str, str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from eval.report.markup import Cell, Table
 from eval.report.rows import ROLES, Row, read_rows
+from eval.report.task_tables import TASKS
 
 RECORD = ".run.json"
 
@@ -35,7 +36,7 @@ def read_runs(given: Sequence[Path]) -> list[Run]:
     for path in dict.fromkeys(paths):
         runs.setdefault(homes[path.parent], []).append(path)
     names = _names(list(runs))
-    return [Run(names[home], read_rows(mine), [*map(_record, mine)]) for home, mine in runs.items()]
+    return [_run(names[home], mine) for home, mine in runs.items()]
 
 
 def counts_table(run: Run) -> Table:
@@ -68,6 +69,14 @@ def cost_table(run: Run) -> Table | None:
         ],
         notes=[*_machines([record for _, record in known]), "Seconds of wall time; sampling is not among them."],
     )
+
+
+def _run(name: str, paths: Sequence[Path]) -> Run:
+    """Rows in the order of tables, which are by kind, with their records."""
+    order = ["generation", "reconstruction", *TASKS]
+    read = zip(read_rows(paths), map(_record, paths), strict=True)
+    placed = sorted(read, key=lambda one: order.index(one[0].kind) if one[0].kind in order else len(order))
+    return Run(name, [row for row, _ in placed], [record for _, record in placed])
 
 
 def _results(path: Path) -> list[Path]:

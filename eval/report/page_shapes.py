@@ -133,7 +133,8 @@ def _nearest(sample: Mapping[str, Any], nearest: Mapping[str, Any], prepared: Ma
 def _original(sample: Mapping[str, Any], prepared: Mapping[str, Prepared]) -> Json | None:
     """The shape that a sample was made from or for, None where it names none that is prepared."""
     item = str(sample.get("shape", sample["id"]))
-    return {"id": item, "what": "The shape it was made from"} if item in prepared else None
+    what = "The shape it was made for" if "shape" in sample else "The shape it was made from"
+    return {"id": item, "what": what} if item in prepared else None
 
 
 def _work(shape: Prepared) -> Json:

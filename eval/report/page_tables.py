@@ -11,7 +11,10 @@ from eval.report.markup import Cell, Table
 from eval.report.rows import Value
 
 MEANINGS = {"lower": "lower is better", "higher": "higher is better", "towards": "nearer to the ideal is better"}
-LEADING_NUMBER = re.compile(r"[-−+]?[\d,]*\.?\d+(e[-+]?\d+)?", re.IGNORECASE)
+# A number by itself, or of how many, or in per cent; numbers with units, which may differ down a column, are words.
+NUMBER = re.compile(r"(?P<number>[-−+]?[\d,]*\.?\d+(e[-+]?\d+)?)( of [\d,]+| ?%)?", re.IGNORECASE)
+NOTHING = ("", "—", "∞")
+LONG = 40  # characters from which on a column of words needs room
 SHADED_NOTE = (
     "Shade and bar: where a number lies on the way from the floor row (orange, no bar) to the ceiling row (blue, full "
     "bar), on a logarithmic scale for ECD; shown where the intervals of these two rows lie apart. Bold: better than "
@@ -21,12 +24,17 @@ SHADED_NOTE = (
 
 @dataclass(frozen=True)
 class Head:
-    """A column's title; `meaning` says its direction in words, "" where it has none."""
+    """A column's title.
+
+    meaning : its direction in words, "" where it has none
+    style : "" for numbers, "words", or "words long"
+    """
 
     title: str
     arrow: str
     meaning: str
     below: str
+    style: str
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,7 @@ class Field:
     loss : the same on a scale where lower is better
     place : on the way from floor to ceiling, in %, None where there is no such way
     holds_ideal : whether the interval holds the value of a perfect generator
+    style : of its column
     """
 
     text: str
@@ -47,11 +56,12 @@ class Field:
     loss: str
     place: str | None
     holds_ideal: bool
+    style: str
 
 
 @dataclass(frozen=True)
 class Line:
-    """A row; `end` is "floor", "ceiling", "apart" from this scale, or ""."""
+    """A row; `end` is that of its first cell."""
 
     end: str
     name: Cell
@@ -71,13 +81,18 @@ class PageTable:
 
 def page_table(table: Table, table_id: str) -> PageTable:
     """A table with what sorting and shading need."""
-    ends = [_ends(table, place) for place in range(len(table.header))]
+    places = range(len(table.header))
+    ends, styles = [_ends(table, place) for place in places], [_style(table, place) for place in places]
     lines = [
-        Line(row[0].end, row[0], [_field(row[0].end, cell, ends[place]) for place, cell in enumerate(row) if place])
+        Line(
+            row[0].end,
+            row[0],
+            [_field(row[0].end, row[place], ends[place], styles[place]) for place in places if place],
+        )
         for row in table.rows
     ]
     shaded = any(field.place is not None for line in lines for field in line.fields)
-    heads = [_head(cell, _direction(table, place)) for place, cell in enumerate(table.header)]
+    heads = [_head(table.header[place], _direction(table, place), styles[place]) for place in places]
     notes = [note for note in table.notes if note]
     return PageTable(table_id, table.caption, heads, lines, [*notes, *([SHADED_NOTE] if shaded else [])])
 
@@ -108,7 +123,7 @@ def _ends(table: Table, place: int) -> tuple[Value, Value] | None:
     return (floor, ceiling) if floor and ceiling else None
 
 
-def _field(end: str, cell: Cell, ends: tuple[Value, Value] | None) -> Field:
+def _field(end: str, cell: Cell, ends: tuple[Value, Value] | None, style: str) -> Field:
     value, place = cell.value, None
     if value is not None and ends is not None and end != "apart":
         place = place_between(value, *ends, logarithmic=cell.key.startswith(LOGARITHMIC))
@@ -122,20 +137,29 @@ def _field(end: str, cell: Cell, ends: tuple[Value, Value] | None) -> Field:
         loss="" if value is None else repr(value.loss()[0]),
         place=None if place is None else f"{100 * place:.0f}%",
         holds_ideal=value is not None and ideal is not None and value.low <= ideal <= value.high,
+        style=style,
     )
 
 
 def _order(cell: Cell) -> str:
     if cell.value is not None:
         return repr(cell.value.value)
-    number = LEADING_NUMBER.match(cell.text)
-    return number.group().replace(",", "").replace("−", "-") if number else ""
+    found = NUMBER.fullmatch(cell.text)
+    return found["number"].replace(",", "").replace("−", "-") if found else ""
+
+
+def _style(table: Table, place: int) -> str:
+    """How a column is set: as words if any of its texts is none of a number's."""
+    texts = [row[place].text for row in table.rows if row[place].text not in NOTHING]
+    if all(NUMBER.fullmatch(text) for text in texts):
+        return ""
+    return "words long" if max(map(len, texts)) >= LONG else "words"
 
 
 def _direction(table: Table, place: int) -> str:
     return next((row[place].value.direction for row in table.rows if row[place].value), "")  # type: ignore[union-attr]
 
 
-def _head(cell: Cell, direction: str) -> Head:
+def _head(cell: Cell, direction: str, style: str) -> Head:
     title, meaning, arrow = cell.text, MEANINGS.get(direction, ""), ARROWS.get(direction, "")
-    return Head(title.removesuffix(arrow).rstrip() if arrow else title, arrow, meaning, cell.below)
+    return Head(title.removesuffix(arrow).rstrip() if arrow else title, arrow, meaning, cell.below, style)

@@ -2,10 +2,11 @@
 "use strict";
 
 (() => {
-  const { columns, rows } = JSON.parse(document.getElementById("compare-data").textContent);
-  if (rows.length < 2) {
+  const holder = document.getElementById("compare-data");
+  if (!holder) {
     return;
   }
+  const { columns, rows } = JSON.parse(holder.textContent);
   const find = (name) => document.getElementById(`compare-${name}`);
   const first = find("first");
   const second = find("second");
@@ -79,6 +80,12 @@
     return cell;
   };
 
+  const headed = (id, row) => {
+    const head = field(row.title, row.run, "th");
+    Object.assign(head, { id, scope: "col" });
+    return head;
+  };
+
   const show = () => {
     const [a, b] = [rows[Number(first.value)], rows[Number(second.value)]];
     const found = warnings(a, b);
@@ -91,8 +98,8 @@
         return line;
       }),
     );
-    find("first-title").textContent = `${a.title}, ${a.run}`;
-    find("second-title").textContent = `${b.title}, ${b.run}`;
+    find("first-title").replaceWith(headed("compare-first-title", a));
+    find("second-title").replaceWith(headed("compare-second-title", b));
     const counts = { first: 0, second: 0, open: 0 };
     const lines = columns
       .filter(({ key }) => key in a.values && key in b.values)
@@ -130,8 +137,7 @@
     fill(select);
     select.addEventListener("change", show);
   }
-  const kind = rows[0].kind;
-  const other = rows.findIndex((row, place) => place > 0 && row.kind === kind);
+  const other = rows.findIndex((row, place) => place > 0 && row.kind === rows[0].kind);
   first.value = "0";
   second.value = String(other > 0 ? other : 1);
   find("swap").addEventListener("click", () => {

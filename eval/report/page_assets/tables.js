@@ -1,6 +1,21 @@
 // Tables sort by their columns: the best first where a column has a direction, then the worst, then as they were.
 "use strict";
 
+// Published rows of one kind of data at a time, ours always.
+for (const controls of document.querySelectorAll("[data-filters]")) {
+  const rows = [...document.getElementById(controls.dataset.filters).closest("table").tBodies[0].rows];
+  const theirs = rows.filter((row) => !row.classList.contains("here"));
+  const select = controls.querySelector("select");
+  const kinds = [...new Set(theirs.map((row) => row.cells[1].textContent))].sort();
+  select.append(...kinds.map((kind) => new Option(kind)));
+  select.addEventListener("change", () => {
+    for (const row of theirs) {
+      row.hidden = select.value !== "" && row.cells[1].textContent !== select.value;
+    }
+  });
+  controls.hidden = kinds.length < 2;
+}
+
 (() => {
   const STEPS = ["best", "worst", "none"];
 
@@ -72,16 +87,10 @@
     const heads = [...table.tHead.rows[0].cells];
     const original = [...table.tBodies[0].rows];
     heads.forEach((head, place) => {
-      // Columns of words read from the left.
-      const cells = original.map((row) => row.cells[place]);
-      if (place > 0 && cells.length > 0 && cells.every((cell) => cell.dataset.order === undefined)) {
-        const long = cells.some((cell) => cell.textContent.trim().length > 12);
-        [head, ...cells].forEach((cell) => cell.classList.toggle("words", long));
-      }
       if (original.length < 2) {
-        head.removeAttribute("aria-sort");
         return;
       }
+      head.setAttribute("aria-sort", "none");
       const button = document.createElement("button");
       button.type = "button";
       const below = head.querySelector("small");

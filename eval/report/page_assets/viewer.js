@@ -17,14 +17,14 @@
   // --- shaders ---
 
   const LIGHT = `
-    vec3 lit(vec3 normal, vec3 colour) {
+    vec3 lit(vec3 normal, vec3 colour, float edge) {
       vec3 n = normal.z < 0.0 ? -normal : normal;
       float key = max(dot(n, normalize(vec3(-0.45, 0.65, 0.62))), 0.0);
       float fill = max(dot(n, normalize(vec3(0.8, 0.1, 0.35))), 0.0);
       float sky = 0.5 + 0.5 * n.y;
       float rim = pow(1.0 - n.z, 3.0);
       vec3 shade = colour * (0.22 + 0.2 * sky + 0.62 * key + 0.16 * fill);
-      return mix(shade, colour * 0.12, 0.65 * rim);
+      return mix(shade, colour * 0.12, edge * rim);
     }`;
 
   const PLACE = `#version 300 es
@@ -50,7 +50,7 @@
     uniform float radius;
     out vec4 shown;
     ${LIGHT}
-    void main() { shown = vec4(lit(normalize(seen), colour), 1.0); }`;
+    void main() { shown = vec4(lit(normalize(seen), colour, 0.65), 1.0); }`;
 
   // A disc seen at its slant, at the depth that it has there.
   const DISCS = `#version 300 es
@@ -66,7 +66,7 @@
       float rise = -dot(at, n.xy) / max(n.z, 0.2);
       if (dot(at, at) + rise * rise > 1.0) discard;
       gl_FragDepth = gl_FragCoord.z - 0.25 * rise * radius;
-      shown = vec4(lit(n, colour), 1.0);
+      shown = vec4(lit(n, colour, 0.3), 1.0);
     }`;
 
   // --- shapes from text to arrays ---
