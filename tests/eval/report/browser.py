@@ -1,6 +1,7 @@
 """A headless Chromium, driven over its own debugging pipe: no server, no library."""
 
 import base64
+import fcntl
 import json
 import os
 import shutil
@@ -30,16 +31,24 @@ class Browser:
 
     def __init__(self, program: str, profile: Path) -> None:
         """Start it. `profile` is an empty folder of its own."""
-        to_read, self._write = os.pipe()
-        self._read, to_write = os.pipe()
-        # The browser reads commands from descriptor 3 and answers on 4.
-        shell = f'exec "$0" "$@" 3<&{to_read} 4>&{to_write}'
-        command = ["sh", "-c", shell, program, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+        commands, self._write = os.pipe()
+        self._read, answers = os.pipe()
+        # The browser reads commands from descriptor 3 and answers on 4; no descriptor of ours may be in the way.
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (commands, answers)]
+
+        def connect() -> None:
+            os.dup2(ends[0], 3)
+            os.dup2(ends[1], 4)
+
         self._process = subprocess.Popen(
-            command, pass_fds=(to_read, to_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            preexec_fn=connect,
+            pass_fds=(3, 4),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
-        os.close(to_read)
-        os.close(to_write)
+        for end in (commands, answers, *ends):
+            os.close(end)
         self._buffer, self._number, self._session = b"", 0, ""
         self.errors: list[str] = []
         self.requests: list[str] = []

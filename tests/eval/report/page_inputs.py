@@ -101,7 +101,7 @@ def write_inputs(root: Path) -> Inputs:
     published, figure = write_published(root / "published.csv"), write_picture(root / "things-metrics.png")
     sheet = write_picture(root / "things-samples.png")
     meshes = {
-        "ball-0": trimesh.creation.icosphere(subdivisions=5),
+        "ball-0": trimesh.creation.icosphere(subdivisions=4),
         "box-0": trimesh.creation.box((1, 0.5, 0.25)),
         "box-1": None,
         "ball-1": trimesh.creation.icosphere(subdivisions=1),

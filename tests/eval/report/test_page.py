@@ -151,7 +151,7 @@ def test_one_row_is_a_page_without_comparison(tmp_path: Path) -> None:
 def test_a_page_too_large_for_phones_is_refused(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "LARGEST", 10_000)
     with pytest.raises(ValueError, match="the page would be"):
-        inputs.page("large.html")
+        main([inputs.words[0], "--out", str(inputs.root / "large.html")])
     assert not (inputs.root / "large.html").exists()
 
 
