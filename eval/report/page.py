@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from eval.report.markup import Table
 from eval.report.output import write_whole
@@ -131,6 +130,6 @@ def _protocols(runs: Sequence[Run]) -> list[tuple[str, str, str, list[tuple[str,
     return [(said["name"], key, users[key], protocol_words(said)) for key, said in by_hash.items()]
 
 
-def _asset(name: str) -> Markup:
-    """A file of our own, which goes into the page as it is."""
-    return Markup((ASSETS / name).read_text(encoding="utf-8"))
+def _asset(name: str) -> str:
+    """A file of our own, which the template takes as it is."""
+    return (ASSETS / name).read_text(encoding="utf-8")

@@ -93,6 +93,14 @@ class Browser:
             self.send("Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, **button})
         self.settle()
 
+    def touch(self, *moments: list[tuple[float, float]]) -> None:
+        """Put fingers down where the first moment says, move them as the others say, and lift them."""
+        for kind, points in zip(["touchStart", *["touchMove"] * (len(moments) - 1)], moments, strict=True):
+            placed = [{"x": x, "y": y, "id": finger} for finger, (x, y) in enumerate(points)]
+            self.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": placed})
+        self.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        self.settle()
+
     def resize(self, width: int, height: int, phone: bool = False) -> None:
         """Give the window another size, in CSS pixels."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}

@@ -15,7 +15,15 @@ from eval.report.page import main
 from eval.report.page_published import FIELDS
 from tests.eval.report.results import generation, metric, write_result
 
-ROWS = {"nano": 0.6, "other": 0.3, "training_set": 0.9, "reconstructed_training_set": 0.8, "scrambled": 0.1}
+# The second is so near to the first that their intervals meet.
+ROWS = {
+    "nano": 0.6,
+    "nearly": 0.59,
+    "other": 0.3,
+    "training_set": 0.9,
+    "reconstructed_training_set": 0.8,
+    "scrambled": 0.1,
+}
 
 
 def write_run(folder: Path) -> Path:

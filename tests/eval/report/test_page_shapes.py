@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import trimesh
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.report.page_geometry import FACES, POINTS, geometry_of_cloud, geometry_of_mesh, packed
@@ -30,6 +30,7 @@ def write_mesh(path: Path, mesh: trimesh.Trimesh) -> Path:
     return path
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(*[st.integers(0, 65535)] * 3), min_size=1, max_size=50), st.sampled_from([1, 2]))
 def test_packed_numbers_come_back(rows: list[tuple[int, int, int]], size: int) -> None:
     array = np.array(rows) % 256**size
