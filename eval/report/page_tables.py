@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from eval.report.columns import ARROWS
@@ -15,11 +15,7 @@ MEANINGS = {"lower": "lower is better", "higher": "higher is better", "towards":
 NUMBER = re.compile(r"(?P<number>[-−+]?[\d,]*\.?\d+(e[-+]?\d+)?)( of [\d,]+| ?%)?", re.IGNORECASE)
 NOTHING = ("", "—", "∞")
 LONG = 40  # characters from which on a column of words needs room
-SHADED_NOTE = (
-    "Shade and bar: where a number lies on the way from the floor row (orange, no bar) to the ceiling row (blue, full "
-    "bar), on a logarithmic scale for ECD; shown where the intervals of these two rows lie apart. Bold: better than "
-    "every other generator, intervals apart."
-)
+WIDE = 16  # characters of a title from which on it may take several lines
 
 
 @dataclass(frozen=True)
@@ -27,7 +23,7 @@ class Head:
     """A column's title.
 
     meaning : its direction in words, "" where it has none
-    style : "" for numbers, "words", or "words long"
+    style : "" for numbers, "words", or "words long"; and "wide" for long titles
     """
 
     title: str
@@ -91,10 +87,9 @@ def page_table(table: Table, table_id: str) -> PageTable:
         )
         for row in table.rows
     ]
-    shaded = any(field.place is not None for line in lines for field in line.fields)
     heads = [_head(table.header[place], _direction(table, place), styles[place]) for place in places]
     notes = [note for note in table.notes if note]
-    return PageTable(table_id, table.caption, heads, lines, [*notes, *([SHADED_NOTE] if shaded else [])])
+    return PageTable(table_id, table.caption, heads, lines, [*notes, *_legend(lines)])
 
 
 def place_between(value: Value, floor: Value, ceiling: Value, logarithmic: bool = False) -> float | None:
@@ -109,6 +104,17 @@ def place_between(value: Value, floor: Value, ceiling: Value, logarithmic: bool 
     if logarithmic and min(own, best, worst) > 0:
         own, best, worst = (math.log(number) for number in (own, best, worst))
     return min(1.0, max(0.0, (worst - own) / (worst - best)))
+
+
+def _legend(lines: Sequence[Line]) -> Iterator[str]:
+    """What shades and bars say, where there are any."""
+    if any(field.place is not None for line in lines for field in line.fields):
+        floor, ceiling = (next(line.name.text for line in lines if line.end == end) for end in ("floor", "ceiling"))
+        yield (
+            f"Shade and bar: where a number lies on the way from {floor} (orange, no bar) to {ceiling} (blue, full "
+            "bar), on a logarithmic scale for ECD; shown where the intervals of these two lie apart. Bold: better "
+            "than every other generator, intervals apart."
+        )
 
 
 def _ends(table: Table, place: int) -> tuple[Value, Value] | None:
@@ -162,4 +168,5 @@ def _direction(table: Table, place: int) -> str:
 
 def _head(cell: Cell, direction: str, style: str) -> Head:
     title, meaning, arrow = cell.text, MEANINGS.get(direction, ""), ARROWS.get(direction, "")
-    return Head(title.removesuffix(arrow).rstrip() if arrow else title, arrow, meaning, cell.below, style)
+    title = title.removesuffix(arrow).rstrip() if arrow else title
+    return Head(title, arrow, meaning, cell.below, f"{style} wide".strip() if len(title) >= WIDE else style)
