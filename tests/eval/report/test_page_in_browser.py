@@ -275,7 +275,9 @@ def brightness(colour: str) -> float:
 
 
 def test_paper_has_no_buttons_and_whole_tables(opened: Browser) -> None:
+    opened.resize(1032, 730)  # A4 on its side, without margins
     opened.pretend("print")
+    assert opened.run("document.documentElement.scrollWidth") == 1032
     assert opened.run("getComputedStyle(document.querySelector('nav')).display") == "none"
     assert opened.run(f"getComputedStyle({TABLE}.parentElement).overflowX") == "visible"
     assert opened.run("[...document.querySelectorAll('.controls')].every(one => one.offsetHeight === 0)")
