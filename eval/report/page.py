@@ -108,7 +108,7 @@ def page_html(page: Page) -> bytes:
         protocols=_protocols(page.runs),
         compared=comparison(page.runs),
         style=_asset("page.css"),
-        scripts=[_asset(name) for name in ("tables.js", "compare.js", "viewer.js")],
+        scripts=[_asset(name) for name in ("tables.js", "compare.js", "shapes.js", "stage.js", "viewer.js")],
     )
     content = text.encode()
     if len(content) > LARGEST:

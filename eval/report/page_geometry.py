@@ -26,7 +26,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Geometry:
-    """A shape as `viewer.js` reads it; its length is the number of characters that it takes."""
+    """A shape as `shapes.js` reads it; its length is the number of characters that it takes."""
 
     parts: Mapping[str, Any]
 
