@@ -213,6 +213,21 @@ def test_samples_are_chosen_by_buttons_and_say_what_stands_beside_them(opened: B
     assert all(word in words for word in ("near", "A. Maker", "CC0-1.0", "1.23", "40 %"))
 
 
+def test_a_shape_comes_back_when_the_graphics_do(opened: Browser) -> None:
+    shown(opened)
+    before = drawn(opened)
+    opened.run(
+        """new Promise(done => {
+          const gl = document.getElementById('viewer-left').getContext('webgl2');
+          const graphics = gl.getExtension('WEBGL_lose_context');
+          gl.canvas.addEventListener('webglcontextlost', () => setTimeout(() => graphics.restoreContext(), 20));
+          gl.canvas.addEventListener('webglcontextrestored', () => setTimeout(done, 20));
+          graphics.loseContext();
+        })"""
+    )
+    assert drawn(opened) == before
+
+
 def test_without_webgl_the_page_says_so(browser: Browser, inputs: Inputs) -> None:
     script = browser.send("Page.addScriptToEvaluateOnNewDocument", {"source": NO_WEBGL})
     browser.errors.clear()
