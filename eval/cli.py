@@ -16,7 +16,7 @@ COMMANDS = {
     "reconstruction": ("eval.reconstruction_command", "measure shapes that came back against the shapes they were"),
     "nearest": ("eval.nearest", "the nearest training shape of each sample"),
     "memorisation": ("eval.memorisation", "how near samples are to the training set, beside itself"),
-    "table": ("eval.report.tables", "tables of results"),
+    "table": ("eval.table", "tables of results, or of what moves their numbers"),
     "figure": ("eval.report.figures", "a figure of results"),
     "page": ("eval.report.page", "results, pictures and shapes as one HTML page"),
     "curves": ("eval.report.curves", "learning curves"),

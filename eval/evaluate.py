@@ -71,21 +71,21 @@ def evaluate_sets(
     returns : Result of kind "generation"
     Raises : ValueError or UserError, see `evaluate`
     """
-    _demand_comparable(generated, reference, protocol)
+    demand_comparable(generated, reference, protocol)
     chosen = resolve(device, backend)
     size = min(len(generated.ids), len(reference.ids))
     notes = _failure_notes(generated, reference, size)
     if chosen != "numba":
         notes.append(f"Chamfer distances by {chosen} on {device}")
-    points_g = _points(thin(generated, size, protocol.seed), "generated", protocol)
-    points_r = _points(thin(reference, size, protocol.seed), "reference", protocol)
+    points_g = points_of(thin(generated, size, protocol.seed), "generated", protocol)
+    points_r = points_of(thin(reference, size, protocol.seed), "reference", protocol)
     if protocol.normalization == "none":
         notes += _size_notes(points_g, points_r)
     union = np.concatenate([points_g, points_r])
     metrics: dict[str, MetricValue] = {}
     undefined: list[str] = []
     by_chamfer = partial(chamfer_pairs, union, kind=protocol.chamfer, device=device, backend=backend)
-    by_emd = _emd_pairs(union, size, protocol)
+    by_emd = emd_pairs(union, size, protocol)
     for suffix, by, open_pairs in (("cd", chosen, by_chamfer), (protocol.emd_name, "numba", by_emd)):
         with _opened(open_pairs, union, protocol, suffix, by, cache, engine) as pairs:
             more, also = _measured(pairs, points_r, protocol, suffix, cache, by)
@@ -103,7 +103,8 @@ def evaluate_sets(
     )
 
 
-def _demand_comparable(generated: CloudSet, reference: CloudSet, protocol: Protocol) -> None:
+def demand_comparable(generated: CloudSet, reference: CloudSet, protocol: Protocol) -> None:
+    """Refuse two sets that a protocol does not compare. Raises: UserError"""
     if generated.asked != reference.asked:
         raise UserError(
             f"{generated.name} has {generated.asked} shapes, {reference.name} has {reference.asked}, but protocol "
@@ -168,8 +169,12 @@ def _differ(one: Any, other: float) -> Any:
     return (one > TOO_LARGE * other) | (other > TOO_LARGE * one)
 
 
-def _points(clouds: CloudSet, role: str, protocol: Protocol) -> Points:
-    """The protocol's points of each cloud, normalised."""
+def points_of(clouds: CloudSet, role: str, protocol: Protocol) -> Points:
+    """The protocol's points of each cloud, normalised, (N, P, 3) float32.
+
+    role : what an error calls the set
+    Raises : UserError for too few points, or a value that is not finite
+    """
     if clouds.clouds.shape[1] < protocol.points:
         raise UserError(
             f"{role}: clouds of {clouds.clouds.shape[1]} points, protocol {protocol.name} asks for {protocol.points}; "
@@ -221,7 +226,8 @@ def _opened(
     return tiled(open_pairs, engine, kept)
 
 
-def _emd_pairs(clouds: Points, generated: int, protocol: Protocol) -> Callable[[], Pairs]:
+def emd_pairs(clouds: Points, generated: int, protocol: Protocol) -> Callable[[], Pairs]:
+    """What opens the pairs of a union, generated shapes first, by the protocol's earth mover's distance."""
     thinned = clouds[:, point_positions(protocol.points, protocol.emd_points, protocol.seed)]
     squared = protocol.emd == "mean_squared"
     if protocol.emd_solver == "approximate_matching":

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from argus3d import engine
-from argus3d.sampling import Model
 from eval import runs
 from eval.clouds import CloudSet, draw
 from eval.evaluate import evaluate_sets
@@ -32,15 +31,17 @@ class Side:
 def main(argv: Sequence[str]) -> int:
     """Measure a generated set against a reference set."""
     start = time.monotonic()
-    arguments, sources = _parsed(argv)
+    arguments, sources = parsed(argv)
     command = runs.command("score", argv)
     protocol = runs.get(arguments)
     model = find_model(arguments)
     reference = _reference(sources[-1], arguments, protocol)
-    if model is None:
-        generated = _generated(sources[0], arguments, protocol)
-    else:
-        generated = _sampled(model, reference, arguments, protocol.seed, command)
+    if model is not None:
+        folder = _samples_folder(arguments)
+        sample_like(
+            model, reference.selection, arguments.count, protocol.seed, folder, command, engine.elsewhere(arguments)
+        )
+    generated = _made(arguments, sources, protocol)
     made, real = (_clouds(side, arguments, protocol) for side in (generated, reference))
     by = arguments.cache, arguments.device, arguments.backend, engine.elsewhere(arguments)
     result = evaluate_sets(made, real, protocol, runs.row_name(arguments), *by)
@@ -51,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
     return runs.finish(result, arguments, start, command, data)
 
 
-def _parsed(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+def parsed(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """The arguments, and the sources that are not made here: generated, where it is there, and reference."""
     parser = argparse.ArgumentParser(
         prog="argus3d-eval score",
@@ -96,6 +97,30 @@ def _word(source: str) -> str:
     return "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in kept).strip("-") or "set"
 
 
+def measured_sets(argv: Sequence[str]) -> tuple[argparse.Namespace, tuple[str, CloudSet], tuple[str, CloudSet]]:
+    """What a command measured, read again: its arguments, and source and clouds of both sets; nothing is sampled.
+
+    Raises : UserError for a set that is not there any more
+    """
+    arguments, sources = parsed(argv)
+    protocol = runs.get(arguments)
+    sides = _made(arguments, sources, protocol), _reference(sources[-1], arguments, protocol)
+    made, real = ((side.source, _clouds(side, arguments, protocol)) for side in sides)
+    return arguments, made, real
+
+
+def _made(arguments: argparse.Namespace, sources: Sequence[str], protocol: Protocol) -> Side:
+    """Samples that are there, of whatever was asked for or of a generator that was run."""
+    if len(sources) == 1:
+        return Side(str(_samples_folder(arguments)), None)
+    return _generated(sources[0], arguments, protocol)
+
+
+def _samples_folder(arguments: argparse.Namespace) -> Path:
+    folder: Path = arguments.samples or arguments.out.with_name(f"{arguments.out.stem}-samples")
+    return folder
+
+
 def _reference(source: str, arguments: argparse.Namespace, protocol: Protocol) -> Side:
     return Side(source, select(source, arguments.data_root, _categories(arguments), arguments.count, protocol.seed))
 
@@ -112,13 +137,6 @@ def _generated(source: str, arguments: argparse.Namespace, protocol: Protocol) -
 
 def _categories(arguments: argparse.Namespace) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, (arguments.category or "").split(","))))
-
-
-def _sampled(model: Model, reference: Side, arguments: argparse.Namespace, seed: int, command: str) -> Side:
-    """Samples that are made now."""
-    folder = arguments.samples or arguments.out.with_name(f"{arguments.out.stem}-samples")
-    sample_like(model, reference.selection, arguments.count, seed, folder, command, engine.elsewhere(arguments))
-    return Side(str(folder), None)
 
 
 def _clouds(side: Side, arguments: argparse.Namespace, protocol: Protocol) -> CloudSet:

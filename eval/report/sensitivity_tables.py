@@ -1,0 +1,211 @@
+"""What moves the metrics, as tables: one over all choices, and one a choice."""
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from eval.report.cells import exact
+from eval.report.columns import ARROWS, GENERATION, JSD, Column, of_network
+from eval.report.markup import Cell, Table, latex, markdown
+from eval.report.output import write_whole
+
+SCHEMA = 1
+KNOWN = {column.key: column for block in (*GENERATION.values(), (JSD,)) for column in block}
+FACTORS = ("mmd", "jsd", "frechet")
+CSV_HEADER = [
+    "pair", "n", "choice", "usual", "alternative", "kind", "metric", "usual_value", "value", "change", "low", "high",
+    "change_is", "protocol", "hash",
+]  # fmt: skip
+HOW = {
+    "paired": "Below each change its interval, of the change itself, on the same shapes.",
+    "drawn": "The mean change of sets drawn at random from these; below it where {share} of such sets fall.",
+    "exchanged": "Nothing but what was drawn differs: {share} of draws differ from each other by no more than this.",
+}
+CLEAR = "Bold: the interval is clear of no change."
+
+
+def write(content: Mapping[str, Any], base: str) -> None:
+    """Write `base`.md, .csv and .tex of what `argus3d-eval table --sensitivity` measured."""
+    found = [table for pair in content["pairs"] for table in sensitivity_tables(pair)]
+    write_whole(Path(base + ".csv"), csv_text(content["pairs"]).encode())
+    write_whole(Path(base + ".tex"), "\n".join(latex(table) for table in found).encode())
+    write_whole(Path(base + ".md"), "\n".join(markdown(table) for table in found).encode())
+
+
+def checked(content: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    """The same content. Raises: ValueError for another schema"""
+    if content.get("kind") != "sensitivity" or content.get("schema") != SCHEMA:
+        raise ValueError(f"{path} is no measurement of sensitivity of schema {SCHEMA}; measure again")
+    return content
+
+
+def sensitivity_tables(pair: Mapping[str, Any]) -> list[Table]:
+    """Tables of one pair of sets: the largest change of each choice, then each choice."""
+    return [overview(pair), *(choice_table(pair, choice) for choice in pair["choices"])]
+
+
+def overview(pair: Mapping[str, Any]) -> Table:
+    """A row a choice: by how much the alternative that moves a metric farthest moves it, and which that is."""
+    columns = columns_of(pair["metrics"], [key for choice in pair["choices"] for key in keys_of(choice)])
+    usual = [Cell("by the protocol"), *(Cell(_number(pair["metrics"].get(column.key), column)) for column in columns)]
+    rows = [[Cell(choice["title"]), *(_farthest(choice, column.key) for column in columns)] for choice in pair["choices"]]
+    return Table(
+        caption=f"What moves the metrics: {pair['name']}, {pair['size']} shapes a set",
+        header=_header(pair, columns),
+        rows=[usual, *rows],
+        notes=[
+            "Each row makes one choice otherwise and leaves all else; shown is the change by the alternative that moves "
+            "the metric farthest, named below it. The last rows are chance: ± what other draws differ by.",
+            f"{CLEAR} {_units()}",
+            _protocol(pair),
+            *pair["notes"],
+        ],
+    )
+
+
+def choice_table(pair: Mapping[str, Any], choice: Mapping[str, Any]) -> Table:
+    """A row an alternative: the change of each metric, with its interval."""
+    columns = columns_of(pair["metrics"], keys_of(choice))
+    first = [Cell(choice["usual"], "by the protocol")]
+    if choice["kind"] == "exchanged":
+        first = [Cell(choice["usual"])]
+    usual = [*first, *(Cell(_number(pair["metrics"].get(column.key), column)) for column in columns)]
+    rows = [
+        [Cell(entry["label"]), *(change_cell(entry["changes"].get(column.key), column.key, choice["kind"]) for column in columns)]
+        for entry in choice["alternatives"]
+    ]
+    share = f"{pair['protocol']['confidence']:.0%}"
+    bold = [CLEAR] if choice["kind"] == "paired" else []
+    return Table(
+        caption=f"{choice['title'][:1].upper()}{choice['title'][1:]}: {pair['name']}, {pair['size']} shapes a set",
+        header=[Cell(choice["title"]), *_header(pair, columns)[1:]],
+        rows=[usual, *rows],
+        notes=[" ".join([HOW[choice["kind"]].format(share=share), *bold, _units()]), _protocol(pair)],
+    )
+
+
+def csv_text(pairs: Sequence[Mapping[str, Any]]) -> str:
+    """One line a change, unscaled."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_HEADER)
+    for pair in pairs:
+        protocol = [pair["protocol"]["name"], pair["protocol"]["hash"]]
+        for choice, label, key, change in _changes(pair):
+            usual = pair["metrics"].get(key, {}).get("value")
+            numbers = [usual, *(change[part] for part in ("value", "change", "low", "high"))]
+            head = [pair["name"], pair["size"], choice["key"], choice["usual"], label, choice["kind"], key]
+            said = ["factor" if is_factor(key) else "difference", *protocol]
+            writer.writerow([*head, *("" if value is None else exact(value) for value in numbers), *said])
+    return text.getvalue()
+
+
+def is_factor(key: str) -> bool:
+    """Whether changes of a metric are factors."""
+    return key.split("_")[0] in FACTORS
+
+
+def keys_of(choice: Mapping[str, Any]) -> list[str]:
+    """Metrics that a choice touches."""
+    return list(dict.fromkeys(key for entry in choice["alternatives"] for key in entry["changes"]))
+
+
+def columns_of(metrics: Mapping[str, Any], keys: Sequence[str]) -> list[Column]:
+    """Columns of some metrics, in the order of tables of results."""
+    order = [*KNOWN, *sorted(metrics)]
+    columns = [KNOWN[key] if key in KNOWN else of_network(key) for key in dict.fromkeys(keys)]
+    return sorted(columns, key=lambda column: order.index(column.key))
+
+
+def change_cell(change: Mapping[str, Any] | None, key: str, kind: str) -> Cell:
+    """A change, below it its interval or range."""
+    if change is None or change["change"] is None:
+        return Cell("—")
+    if kind == "exchanged":
+        return Cell(_reach(change, key))
+    text = _moved(change["change"], key)
+    if change["low"] is None or change["high"] is None:
+        return Cell(text)
+    return Cell(text, f"{_moved(change['low'], key)} to {_moved(change['high'], key)}", kind == "paired" and clear(change, key))
+
+
+def clear(change: Mapping[str, Any], key: str) -> bool:
+    """Whether the interval of a change does not hold "no change"."""
+    none = 1.0 if is_factor(key) else 0.0
+    if change["low"] is None or change["high"] is None:
+        return False
+    return not change["low"] <= none <= change["high"]
+
+
+def _farthest(choice: Mapping[str, Any], key: str) -> Cell:
+    """The largest change of a metric by any alternative."""
+    found = [(entry["label"], entry["changes"].get(key)) for entry in choice["alternatives"]]
+    there = [(label, change) for label, change in found if change and change["change"] is not None]
+    if not there:
+        return Cell("")
+    label, change = max(there, key=lambda entry: _size(entry[1]["change"], key))
+    cell = change_cell(change, key, choice["kind"])
+    return Cell(cell.text, "" if choice["kind"] == "exchanged" else label, cell.bold)
+
+
+def _size(change: float, key: str) -> float:
+    return abs(math.log(change)) if is_factor(key) else abs(change)
+
+
+def _reach(change: Mapping[str, Any], key: str) -> str:
+    if change["high"] is None:
+        return "—"
+    return f"×÷ {change['high']:.2f}" if is_factor(key) else f"± {_points(change['high'], key)}"
+
+
+def _moved(change: float, key: str) -> str:
+    """A change as it is printed: points of percent, differences of ECD, or a factor."""
+    if is_factor(key):
+        return f"×{change:.2f}" if change < 100 else f"×{change:,.0f}"
+    text = _points(abs(change), key)
+    if float(text.replace(",", "")) == 0:
+        return text
+    return f"{'+' if change > 0 else '−'}{text}"
+
+
+def _points(change: float, key: str) -> str:
+    return f"{change:,.1f}" if key.startswith("ecd") else f"{100 * change:.1f}"
+
+
+def _header(pair: Mapping[str, Any], columns: Sequence[Column]) -> list[Cell]:
+    """Names of metrics, below them how a change is given."""
+    cells = [Cell("choice")]
+    for column in columns:
+        direction = pair["metrics"].get(column.key, {}).get("direction")
+        given = "factor" if is_factor(column.key) else "" if column.key.startswith("ecd") else "points of %"
+        sign = column.sign if is_factor(column.key) else ""
+        cells.append(Cell(f"{column.title} {ARROWS.get(direction, '')}".strip(), ", ".join(filter(None, [sign, given]))))
+    return cells
+
+
+def _number(entry: Mapping[str, Any] | None, column: Column) -> str:
+    if entry is None or entry["value"] is None:
+        return "—"
+    return f"{entry['value'] * column.scale:,.{column.decimals}f}"
+
+
+def _units() -> str:
+    return "COV and 1-NNA change by points of percent, ECD by its own units, MMD, JSD and Fréchet distance by a factor."
+
+
+def _protocol(pair: Mapping[str, Any]) -> str:
+    protocol = pair["protocol"]
+    return (
+        f"Protocol {protocol['name']} ({protocol['hash'][:12]}) but for the choice named; {pair['generated']} against "
+        f"{pair['reference']}."
+    )
+
+
+def _changes(pair: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str, str, Mapping[str, Any]]]:
+    for choice in pair["choices"]:
+        for entry in choice["alternatives"]:
+            for key, change in entry["changes"].items():
+                yield choice, entry["label"], key, change
