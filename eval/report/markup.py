@@ -9,7 +9,7 @@ LATEX_SIGNS = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\to$", "×": r"$\times$", "–": "--", "—": "---",
-    "²": "$^2$", "³": "$^3$", "∞": r"$\infty$",
+    "²": "$^2$", "³": "$^3$", "∞": r"$\infty$", "−": "$-$", "±": r"$\pm$", "÷": r"$\div$",
 }  # fmt: skip
 
 

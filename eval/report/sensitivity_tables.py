@@ -14,7 +14,6 @@ from eval.report.output import write_whole
 
 SCHEMA = 1
 KNOWN = {column.key: column for block in (*GENERATION.values(), (JSD,)) for column in block}
-FACTORS = ("mmd", "jsd", "frechet")
 CSV_HEADER = [
     "pair", "n", "choice", "usual", "alternative", "kind", "metric", "usual_value", "value", "change", "low", "high",
     "change_is", "protocol", "hash",
@@ -51,15 +50,18 @@ def overview(pair: Mapping[str, Any]) -> Table:
     """A row a choice: by how much the alternative that moves a metric farthest moves it, and which that is."""
     columns = columns_of(pair["metrics"], [key for choice in pair["choices"] for key in keys_of(choice)])
     usual = [Cell("by the protocol"), *(Cell(_number(pair["metrics"].get(column.key), column)) for column in columns)]
-    rows = [[Cell(choice["title"]), *(_farthest(choice, column.key) for column in columns)] for choice in pair["choices"]]
+    rows = [
+        [Cell(choice["title"]), *(_farthest(choice, column.key) for column in columns)] for choice in pair["choices"]
+    ]
     return Table(
         caption=f"What moves the metrics: {pair['name']}, {pair['size']} shapes a set",
         header=_header(pair, columns),
         rows=[usual, *rows],
         notes=[
-            "Each row makes one choice otherwise and leaves all else; shown is the change by the alternative that moves "
-            "the metric farthest, named below it. The last rows are chance: ± what other draws differ by.",
-            f"{CLEAR} {_units()}",
+            "Each row makes one choice otherwise and leaves all else; shown is the change by the alternative that "
+            "moves the metric farthest, named below it. Rows with ± are chance: by how much other draws differ.",
+            f"{CLEAR} COV and 1-NNA change by points of percent, ECD by its own units, MMD, JSD and Fréchet distance "
+            "by a factor.",
             _protocol(pair),
             *pair["notes"],
         ],
@@ -69,21 +71,21 @@ def overview(pair: Mapping[str, Any]) -> Table:
 def choice_table(pair: Mapping[str, Any], choice: Mapping[str, Any]) -> Table:
     """A row an alternative: the change of each metric, with its interval."""
     columns = columns_of(pair["metrics"], keys_of(choice))
-    first = [Cell(choice["usual"], "by the protocol")]
-    if choice["kind"] == "exchanged":
-        first = [Cell(choice["usual"])]
-    usual = [*first, *(Cell(_number(pair["metrics"].get(column.key), column)) for column in columns)]
+    kind = choice["kind"]
+    usual = [Cell(choice["usual"], "" if kind == "exchanged" else "by the protocol")]
+    own = choice["alternatives"][0]["changes"] if kind == "exchanged" else pair["metrics"]
+    usual += [Cell(_number(own.get(column.key), column)) for column in columns]
     rows = [
-        [Cell(entry["label"]), *(change_cell(entry["changes"].get(column.key), column.key, choice["kind"]) for column in columns)]
+        [Cell(entry["label"]), *(change_cell(entry["changes"].get(column.key), column.key, kind) for column in columns)]
         for entry in choice["alternatives"]
     ]
     share = f"{pair['protocol']['confidence']:.0%}"
-    bold = [CLEAR] if choice["kind"] == "paired" else []
+    bold = [CLEAR] if kind == "paired" else []
     return Table(
         caption=f"{choice['title'][:1].upper()}{choice['title'][1:]}: {pair['name']}, {pair['size']} shapes a set",
         header=[Cell(choice["title"]), *_header(pair, columns)[1:]],
         rows=[usual, *rows],
-        notes=[" ".join([HOW[choice["kind"]].format(share=share), *bold, _units()]), _protocol(pair)],
+        notes=[" ".join([HOW[kind].format(share=share), *bold]), _protocol(pair)],
     )
 
 
@@ -98,14 +100,9 @@ def csv_text(pairs: Sequence[Mapping[str, Any]]) -> str:
             usual = pair["metrics"].get(key, {}).get("value")
             numbers = [usual, *(change[part] for part in ("value", "change", "low", "high"))]
             head = [pair["name"], pair["size"], choice["key"], choice["usual"], label, choice["kind"], key]
-            said = ["factor" if is_factor(key) else "difference", *protocol]
+            said = ["factor" if change["factor"] else "difference", *protocol]
             writer.writerow([*head, *("" if value is None else exact(value) for value in numbers), *said])
     return text.getvalue()
-
-
-def is_factor(key: str) -> bool:
-    """Whether changes of a metric are factors."""
-    return key.split("_")[0] in FACTORS
 
 
 def keys_of(choice: Mapping[str, Any]) -> list[str]:
@@ -126,15 +123,17 @@ def change_cell(change: Mapping[str, Any] | None, key: str, kind: str) -> Cell:
         return Cell("—")
     if kind == "exchanged":
         return Cell(_reach(change, key))
-    text = _moved(change["change"], key)
+    text = _moved(change["change"], key, change["factor"])
     if change["low"] is None or change["high"] is None:
         return Cell(text)
-    return Cell(text, f"{_moved(change['low'], key)} to {_moved(change['high'], key)}", kind == "paired" and clear(change, key))
+    low, high = (_moved(change[end], key, change["factor"]) for end in ("low", "high"))
+    interval = "" if low == high == text else f"{low} to {high}"  # of a change of scale alone
+    return Cell(text, interval, kind == "paired" and clear(change))
 
 
-def clear(change: Mapping[str, Any], key: str) -> bool:
+def clear(change: Mapping[str, Any]) -> bool:
     """Whether the interval of a change does not hold "no change"."""
-    none = 1.0 if is_factor(key) else 0.0
+    none = 1.0 if change["factor"] else 0.0
     if change["low"] is None or change["high"] is None:
         return False
     return not change["low"] <= none <= change["high"]
@@ -146,24 +145,24 @@ def _farthest(choice: Mapping[str, Any], key: str) -> Cell:
     there = [(label, change) for label, change in found if change and change["change"] is not None]
     if not there:
         return Cell("")
-    label, change = max(there, key=lambda entry: _size(entry[1]["change"], key))
+    label, change = max(there, key=lambda entry: _size(entry[1]))
     cell = change_cell(change, key, choice["kind"])
     return Cell(cell.text, "" if choice["kind"] == "exchanged" else label, cell.bold)
 
 
-def _size(change: float, key: str) -> float:
-    return abs(math.log(change)) if is_factor(key) else abs(change)
+def _size(change: Mapping[str, Any]) -> float:
+    return abs(math.log(change["change"])) if change["factor"] else abs(change["change"])
 
 
 def _reach(change: Mapping[str, Any], key: str) -> str:
     if change["high"] is None:
         return "—"
-    return f"×÷ {change['high']:.2f}" if is_factor(key) else f"± {_points(change['high'], key)}"
+    return f"×/÷ {change['high']:.2f}" if change["factor"] else f"± {_points(change['high'], key)}"
 
 
-def _moved(change: float, key: str) -> str:
+def _moved(change: float, key: str, factor: bool) -> str:
     """A change as it is printed: points of percent, differences of ECD, or a factor."""
-    if is_factor(key):
+    if factor:
         return f"×{change:.2f}" if change < 100 else f"×{change:,.0f}"
     text = _points(abs(change), key)
     if float(text.replace(",", "")) == 0:
@@ -177,12 +176,14 @@ def _points(change: float, key: str) -> str:
 
 def _header(pair: Mapping[str, Any], columns: Sequence[Column]) -> list[Cell]:
     """Names of metrics, below them how a change is given."""
-    cells = [Cell("choice")]
+    cells, factors = [Cell("choice")], {key for _, _, key, change in _changes(pair) if change["factor"]}
     for column in columns:
         direction = pair["metrics"].get(column.key, {}).get("direction")
-        given = "factor" if is_factor(column.key) else "" if column.key.startswith("ecd") else "points of %"
-        sign = column.sign if is_factor(column.key) else ""
-        cells.append(Cell(f"{column.title} {ARROWS.get(direction, '')}".strip(), ", ".join(filter(None, [sign, given]))))
+        sign = column.sign if column.key in factors else ""
+        given = "factor" if column.key in factors else "" if column.key.startswith("ecd") else "points"
+        cells.append(
+            Cell(f"{column.title} {ARROWS.get(direction, '')}".strip(), ", ".join(filter(None, [sign, given])))
+        )
     return cells
 
 
@@ -190,10 +191,6 @@ def _number(entry: Mapping[str, Any] | None, column: Column) -> str:
     if entry is None or entry["value"] is None:
         return "—"
     return f"{entry['value'] * column.scale:,.{column.decimals}f}"
-
-
-def _units() -> str:
-    return "COV and 1-NNA change by points of percent, ECD by its own units, MMD, JSD and Fréchet distance by a factor."
 
 
 def _protocol(pair: Mapping[str, Any]) -> str:

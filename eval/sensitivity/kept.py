@@ -48,21 +48,26 @@ class Measurements:
         whole = np.arange(self.pair.size)
 
         def measure(measured: Measured) -> Values:
-            return np.concatenate([measured.on(whole, whole)[None], measured.on_halves(self.splits).reshape(-1, len(measured.keys))])
+            return np.concatenate(
+                [measured.on(whole, whole)[None], measured.on_halves(self.splits).reshape(-1, len(measured.keys))]
+            )
 
         return self._kept("halves", family, protocol, reference, measure)
 
-    def parts(self, family: str, what: str, parts: Sequence[Part]) -> dict[str, Values]:
-        """Metrics of parts of both sets by the pair's protocol.
+    def parts(
+        self, family: str, what: str, parts: Sequence[Part], protocol: Protocol | None = None
+    ) -> dict[str, Values]:
+        """Metrics of parts of both sets.
 
         what : a name for these parts, other parts have another
+        protocol : None for the pair's own
         returns : metric -> (D,) float64, one a part
         """
 
         def measure(measured: Measured) -> Values:
             return np.array([measured.on(part.generated, part.reference) for part in parts])
 
-        return self._kept(what, family, self.pair.protocol, None, measure)
+        return self._kept(what, family, protocol or self.pair.protocol, None, measure)
 
     def _kept(
         self, what: str, family: str, protocol: Protocol, reference: Shapes | None,
@@ -107,7 +112,9 @@ class Measurements:
     def _points(self, shapes: Shapes, protocol: Protocol) -> Points:
         """The same, normalised."""
         clouds = self.clouds(shapes, protocol)
-        return points_of(CloudSet(shapes.source, clouds, shapes.ids, shapes.categories, len(clouds)), "clouds", protocol)
+        return points_of(
+            CloudSet(shapes.source, clouds, shapes.ids, shapes.categories, len(clouds)), "clouds", protocol
+        )
 
 
 def _splits(pair: Pair) -> list[intervals.Split]:
@@ -116,5 +123,7 @@ def _splits(pair: Pair) -> list[intervals.Split]:
 
 def _difference(own: Protocol, other: Protocol) -> str:
     """What sets a protocol apart from another, in words."""
-    changed = {key: value for key, value in other.to_json().items() if value != own.to_json().get(key) and key != "hash"}
+    changed = {
+        key: value for key, value in other.to_json().items() if value != own.to_json().get(key) and key != "hash"
+    }
     return ", ".join(f"{key} {value}" for key, value in changed.items()) or "the protocol itself"

@@ -76,18 +76,25 @@ class ByClouds:
         generated, reference : (N, P, 3) float32, normalised by the protocol
         """
         network = load()
-        self.keys = ("jsd", f"frechet_{network.name}")
+        self.keys: tuple[str, ...] = ("jsd", f"frechet_{network.name}")
+        self._features = network.features(generated, "generated"), network.features(reference, "reference")
         scale, ball = LATTICES[protocol.normalization]
-        self._counts = [point_counts(clouds * np.float32(scale), ball).counts for clouds in (generated, reference)]
-        self._features = network.features(generated), network.features(reference)
+        try:
+            self._counts = [point_counts(clouds * np.float32(scale), ball).counts for clouds in (generated, reference)]
+        except ValueError:  # clouds as they come may lie anywhere, and have no JSD then
+            self._counts = []
 
     def on(self, generated: Indices, reference: Indices) -> Values:
-        of_points = (counts[rows].sum(axis=0) for counts, rows in zip(self._counts, (generated, reference), strict=True))
         apart = frechet_distance(self._features[0][generated], self._features[1][reference])
-        return np.array([divergence(*of_points), apart])
+        if not self._counts:
+            return np.array([np.nan, apart])
+        p, q = (counts[rows].sum(axis=0) for counts, rows in zip(self._counts, (generated, reference), strict=True))
+        return np.array([divergence(p, q), apart])
 
     def on_halves(self, splits: Sequence[intervals.Split]) -> Values:
-        return np.array([[self.on(split.generated[half], split.reference[half]) for half in (0, 1)] for split in splits])
+        return np.array(
+            [[self.on(split.generated[half], split.reference[half]) for half in (0, 1)] for split in splits]
+        )
 
 
 def distances(family: str, generated: Points, reference: Points, protocol: Protocol) -> Sets:

@@ -90,14 +90,13 @@ def pair_of_sets(argv: Sequence[str], name: str = "", result: Result | None = No
     protocol = runs.get(arguments)
     demand_comparable(generated, reference, protocol)
     size = min(len(generated.ids), len(reference.ids))
-    sides = (
-        Shapes(source, chosen.ids, chosen.categories, arguments.data_root)
-        for source, chosen in (
-            (made, thin(generated, size, protocol.seed)),
-            (real, thin(reference, size, protocol.seed)),
-        )
-    )
-    return Pair(name or f"{_short(made)} against {_short(real)}", *sides, protocol, result)
+
+    def shapes(source: str, clouds: CloudSet) -> Shapes:
+        kept = thin(clouds, size, protocol.seed)
+        return Shapes(source, kept.ids, kept.categories, arguments.data_root)
+
+    title = name or f"{_short(made)} against {_short(real)}"
+    return Pair(title, shapes(made, generated), shapes(real, reference), protocol, result)
 
 
 def other_reference(source: str, pair: Pair) -> Shapes:

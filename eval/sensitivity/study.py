@@ -17,7 +17,7 @@ from eval.results import MetricValue
 from eval.sensitivity.changes import Change, drawn, exchanged, paired
 from eval.sensitivity.choices import Choice, choices, seeds
 from eval.sensitivity.kept import Measurements, Say
-from eval.sensitivity.parts import disjoint_parts, exchanged_references
+from eval.sensitivity.parts import Part, disjoint_parts, exchanged_references
 from eval.sensitivity.shapes import Pair, Shapes
 
 Values = npt.NDArray[np.float64]
@@ -159,9 +159,11 @@ def _fewer_shapes(measurements: Measurements) -> list[Rows]:
 def _points_drawn(measurements: Measurements) -> Rows:
     """The same shapes with other points: noise that no set of shapes is to blame for."""
     base = measurements.pair.protocol
+    every = np.arange(measurements.pair.size)
     changes = {}
     for family in FAMILIES:
-        by_seed = [measurements.whole(family, protocol) for protocol in (base, *seeds(base))]
+        others = (measurements.parts(family, "all", [Part(every, every)], protocol) for protocol in seeds(base))
+        by_seed = [measurements.whole(family, base), *others]
         for key, own in by_seed[0].items():
             pairs = np.array([*combinations([float(found[key][0]) for found in by_seed], 2)])
             changes[key] = exchanged(key, pairs, float(own[0]), base.confidence)
@@ -180,7 +182,10 @@ def _references(measurements: Measurements, others: Sequence[Shapes]) -> list[Ro
                 changes[key] = exchanged(key, found, float(np.nanmean(draws)), base.confidence)
         label = f"the other half ({pair.size // 2} shapes)"
         rows.append(Rows("half", "which half is the reference", "one half", "exchanged", [(label, changes)]))
-    named = [(shapes.source, _changes(measurements, FAMILIES, ("mmd", "cov", "one_nna", "ecd"), base, shapes)) for shapes in others]
+    named = [
+        (shapes.source, _changes(measurements, FAMILIES, ("mmd", "cov", "one_nna", "ecd"), base, shapes))
+        for shapes in others
+    ]
     if named:
         rows.append(Rows("reference", "reference", pair.reference.source, "paired", named))
     return rows

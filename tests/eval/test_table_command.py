@@ -1,0 +1,69 @@
+"""`argus3d-eval table --sensitivity`: from results or two sets to tables of what moves their numbers."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eval.cli import main
+from eval.protocol import get_protocol
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two sets, a protocol that is quick, and the result of the one against the other."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        np.save(f"{name}.npy", rng.random((16, 64, 3)) * rng.uniform(0.2, 1, (16, 1, 3)))
+    fields = {"name": "quick", "points": 64, "emd_points": 8, "f_score_points": 64, "ecd_k": 2, "interval_repeats": 8}
+    Path("quick.json").write_text(json.dumps(get_protocol("smoke").to_json() | fields | {"hash": None}))
+    content = json.loads(Path("quick.json").read_text())
+    del content["hash"]
+    Path("quick.json").write_text(json.dumps(content))
+    assert main(["score", "a.npy", "b.npy", "--protocol", "quick.json", "--out", "results/a.json"]) == 0
+    return tmp_path
+
+
+def test_of_a_result_and_of_its_two_sets_it_is_the_same(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table", "--sensitivity", "results/a.json", "--out", "one", "--cache", "kept"]) == 0
+    sets = ["--sensitivity", "a.npy", "b.npy", "--protocol", "quick.json", "--name", "a"]
+    assert main(["table", *sets, "--out", "two", "--cache", "kept"]) == 0
+    assert "cd: halves by normalization box_2" in capsys.readouterr().err
+    for suffix in (".json", ".md", ".csv", ".tex"):
+        assert Path(f"one{suffix}").read_bytes() == Path(f"two{suffix}").read_bytes()
+    assert json.loads(Path("one.run.json").read_text())["command"].startswith("argus3d-eval table --sensitivity")
+    assert "**What moves the metrics: a, 16 shapes a set**" in Path("one.md").read_text()
+
+    # What was measured is laid out again without the sets.
+    Path("a.npy").unlink()
+    assert main(["table", "--sensitivity", "one.json", "two.json", "--out", "both"]) == 0
+    assert Path("both.md").read_text() == "\n".join([Path("one.md").read_text()] * 2)
+
+
+def test_what_it_cannot_measure_it_says(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def refused(*words: str) -> str:
+        capsys.readouterr()
+        assert main(["table", "--sensitivity", *words, "--out", "no"]) == 1
+        assert not Path("no.json").exists()
+        return capsys.readouterr().err
+
+    assert "takes result files (.json), or two sets; got a.npy" in refused("a.npy")
+    assert "takes result files (.json), or two sets" in refused("a.npy", "results/a.json")
+    record = Path("results/a.run.json")
+    kept = record.read_text()
+    record.write_text(kept.replace("argus3d-eval score", "argus3d-eval halves"))
+    assert "was not made by argus3d-eval score" in refused("results/a.json")
+    record.unlink()
+    assert "a.run.json, which names its two sets, is not beside it" in refused("results/a.json")
+    record.write_text(kept)
+    np.save("a.npy", np.random.default_rng(9).random((16, 64, 3)))
+    assert "holds other shapes than it was measured on" in refused("results/a.json")
+    Path("old.json").write_text('{"kind": "sensitivity", "schema": 0}')
+    assert "no measurement of sensitivity of schema 1" in refused("old.json")
+
+
+def test_tables_of_results_are_as_before(place: Path) -> None:
+    assert main(["table", "results/a.json", "--out", "plain"]) == 0
+    assert "**Generated against reference shapes**" in Path("plain.md").read_text()
