@@ -1,86 +1,14 @@
 """`argus3d-eval table`: tables of results, and of how far their numbers move when one choice is made otherwise."""
 
-import argparse
-import json
-import sys
-import time
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
-from argus3d.data.files import write_json
-from argus3d.errors import UserError
-from eval import runs
-from eval.report import sensitivity_tables, tables
-from eval.results import run_record
-from eval.sensitivity.shapes import Pair, other_reference, pair_of_result, pair_of_sets
-from eval.sensitivity.study import study
+import importlib
+from collections.abc import Callable, Sequence
 
 SENSITIVITY = "--sensitivity"
 
 
-def main(argv: Sequence[str]) -> int:
-    """Tables of result files, see `eval.report.tables`, or with --sensitivity of what moves their numbers."""
-    if SENSITIVITY not in argv:
-        return tables.main(argv)
-    start = time.monotonic()
-    arguments = _parsed(argv)
-    found = [entry for words in _groups(arguments.sensitivity) for entry in _studies(words, arguments)]
-    content = {"schema": sensitivity_tables.SCHEMA, "kind": "sensitivity", "pairs": found}
-    base = str(arguments.out)
-    write_json(Path(base + ".run.json"), run_record(time.monotonic() - start, runs.command("table", argv)))
-    write_json(Path(base + ".json"), content)
-    sensitivity_tables.write(content, base)
-    return 0
-
-
-def _parsed(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="argus3d-eval table", description="How far metrics move when one choice of the protocol is made otherwise."
-    )
-    parser.add_argument(
-        SENSITIVITY, nargs="+", required=True, metavar="RESULT",
-        help="results of argus3d-eval score with their .run.json, or what this command wrote before; "
-        "or two sets, generated and reference, each a " + runs.SOURCE,
-    )  # fmt: skip
-    parser.add_argument(
-        "--other-reference", action="append", default=[], metavar="SOURCE",
-        help="also measure against as many shapes of this set; may be given again",
-    )  # fmt: skip
-    parser.add_argument("--count", type=int, help="of two sets: so many shapes of each, drawn by hash of their ids")
-    parser.add_argument("--cache", type=Path, help="folder that keeps what was measured; a killed run goes on from it")
-    runs.add_arguments(parser)
-    return parser.parse_args(argv)
-
-
-def _groups(words: Sequence[str]) -> list[list[str]]:
-    """One result a group, or the two sets.
-
-    Raises : UserError for anything else
-    """
-    results = [word for word in words if Path(word).suffix == ".json"]
-    if len(results) == len(words):
-        return [[word] for word in words]
-    if len(words) != 2 or results:
-        raise UserError(f"--sensitivity takes result files (.json), or two sets; got {' '.join(words)}")
-    return [list(words)]
-
-
-def _studies(words: Sequence[str], arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """Measured now, or read."""
-    if len(words) == 1:
-        content = json.loads(Path(words[0]).read_text())
-        if content.get("kind") == "sensitivity":
-            return list(sensitivity_tables.checked(content, words[0])["pairs"])
-        return [_measured(pair_of_result(Path(words[0])), arguments)]
-    options = ["--protocol", arguments.protocol, "--data-root", str(arguments.data_root)]
-    options += [] if arguments.count is None else ["--count", str(arguments.count)]
-    return [_measured(pair_of_sets([*words, *options], arguments.name or ""), arguments)]
-
-
-def _measured(pair: Pair, arguments: argparse.Namespace) -> dict[str, Any]:
-    def say(text: str) -> None:
-        print(f"{pair.name}: {text}", file=sys.stderr, flush=True)
-
-    others = [other_reference(source, pair) for source in arguments.other_reference]
-    return study(pair, others, arguments.cache, say).to_json()
+def main(argv: Sequence[str]) -> int | None:
+    """Hand on to what lays out results, or, with --sensitivity, to what measures how far they move."""
+    # Laying out results needs none of the libraries that measuring does.
+    name = "eval.sensitivity.command" if SENSITIVITY in argv else "eval.report.tables"
+    run: Callable[[Sequence[str]], int | None] = importlib.import_module(name).main
+    return run(argv)

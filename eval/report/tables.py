@@ -48,7 +48,10 @@ CSV_HEADER = [
 
 def main(argv: Sequence[str]) -> int:
     """`argus3d-eval table`: .md, .csv and .tex of result files, and the first table into a README if one is named."""
-    parser = argparse.ArgumentParser(prog="argus3d-eval table", description="Tables of result files.")
+    parser = argparse.ArgumentParser(
+        prog="argus3d-eval table", description="Tables of result files.",
+        epilog="What moves their numbers: argus3d-eval table --sensitivity RESULT... --out BASE.",
+    )  # fmt: skip
     parser.add_argument("results", nargs="*", type=Path, metavar="RESULT", help="result JSON; rows in this order")
     parser.add_argument("--sweep", action="append", type=Path, default=[], help="a sweep (JSON); may be given again")
     parser.add_argument("--out", type=Path, required=True, help="path without suffix; .md, .csv and .tex are written")
