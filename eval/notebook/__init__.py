@@ -1,0 +1,1 @@
+"""What notebooks call, so that they need no logic of their own."""
