@@ -26,6 +26,13 @@ def test_committed_without_outputs(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_begins_with_the_question_that_it_answers(path: Path) -> None:
+    first = nbformat.read(path, as_version=4).cells[0]
+    title = first.source.splitlines()[0]
+    assert first.cell_type == "markdown" and title.startswith("# ") and title.endswith("?"), f"{path.name}: {title}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_short_and_without_logic_of_their_own(path: Path) -> None:
     cells = code_cells(path)
     assert len(cells) <= 12

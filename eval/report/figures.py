@@ -44,10 +44,17 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="argus3d-eval figure", description="Metrics of result files with intervals.")
     parser.add_argument("results", nargs="*", type=Path, metavar="RESULT", help="result JSON; rows in this order")
     parser.add_argument("--sweep", action="append", type=Path, default=[], help="in place of results: a sweep (JSON)")
+    parser.add_argument("--sensitivity", type=Path, metavar="JSON", help="or what table --sensitivity wrote")
     parser.add_argument("--out", type=Path, required=True, help="a .png, .svg or .pdf")
     arguments = parser.parse_args(argv)
-    if bool(arguments.results) == bool(arguments.sweep):
-        parser.error("a figure is one of result files or of sweeps: name either")
+    if sum(map(bool, (arguments.results, arguments.sweep, arguments.sensitivity))) != 1:
+        parser.error("a figure is one of result files, of sweeps, or of what table --sensitivity wrote: name either")
+    if arguments.sensitivity:
+        from eval.report.sensitivity_figure import sensitivity_figure  # which takes its style from here
+        from eval.report.sensitivity_tables import read_pairs
+
+        write_whole(arguments.out, sensitivity_figure(read_pairs(arguments.sensitivity)[0], arguments.out.suffix))
+        return 0
     if arguments.sweep:
         from eval.report.sweep_figures import sweeps_figure  # which takes its style from here
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -34,11 +35,20 @@ def write(content: Mapping[str, Any], base: str) -> None:
     write_whole(Path(base + ".md"), "\n".join(markdown(table) for table in found).encode())
 
 
-def checked(content: Mapping[str, Any], path: str) -> Mapping[str, Any]:
-    """The same content. Raises: ValueError for another schema"""
-    if content.get("kind") != "sensitivity" or content.get("schema") != SCHEMA:
-        raise ValueError(f"{path} is no measurement of sensitivity of schema {SCHEMA}; measure again")
-    return content
+def read_pairs(path: Path) -> list[Mapping[str, Any]]:
+    """The pairs of sets in a file that `argus3d-eval table --sensitivity` wrote.
+
+    Raises : FileNotFoundError, or ValueError for another file
+    """
+    try:
+        content = json.loads(path.read_text())
+        if content["kind"] != "sensitivity" or content["schema"] != SCHEMA:
+            raise ValueError(f"kind {content['kind']!r}, schema {content['schema']!r}")
+        return list(content["pairs"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} is no measurement of sensitivity of schema {SCHEMA} ({error}); measure again"
+        ) from error
 
 
 def sensitivity_tables(pair: Mapping[str, Any]) -> list[Table]:

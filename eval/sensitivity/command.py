@@ -66,10 +66,10 @@ def _groups(words: Sequence[str]) -> list[list[str]]:
 def _studies(words: Sequence[str], arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Measured now, or read."""
     if len(words) == 1:
-        content = json.loads(Path(words[0]).read_text())
-        if content.get("kind") == "sensitivity":
-            return list(sensitivity_tables.checked(content, words[0])["pairs"])
-        return [_measured(pair_of_result(Path(words[0])), arguments)]
+        path = Path(words[0])
+        if json.loads(path.read_text()).get("kind") == "sensitivity":
+            return [dict(pair) for pair in sensitivity_tables.read_pairs(path)]
+        return [_measured(pair_of_result(path), arguments)]
     options = ["--protocol", arguments.protocol, "--data-root", str(arguments.data_root)]
     options += [] if arguments.count is None else ["--count", str(arguments.count)]
     return [_measured(pair_of_sets([*words, *options], arguments.name or ""), arguments)]
