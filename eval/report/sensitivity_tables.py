@@ -24,7 +24,7 @@ HOW = {
     "drawn": "The mean change of sets drawn at random from these; below it where {share} of such sets fall.",
     "exchanged": "Nothing but what was drawn differs: {share} of draws differ from each other by no more than this.",
 }
-CLEAR = "Bold: the interval is clear of no change."
+CLEAR = "Bold: the interval is clear of no change; of twenty where nothing changes, one is."
 
 
 def write(content: Mapping[str, Any], base: str) -> None:
