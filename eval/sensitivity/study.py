@@ -111,14 +111,16 @@ def _metrics(measurements: Measurements, cache: Path | None) -> Mapping[str, Met
 
 def _otherwise(measurements: Measurements, choice: Choice) -> tuple[Rows, list[str]]:
     """A choice made otherwise on the same shapes, and what could not be."""
-    rows, notes = [], []
+    rows: list[tuple[str, Mapping[str, Change]]] = []
+    missing: dict[str, str] = {}
     for alternative in choice.alternatives:
         try:
             changes = _changes(measurements, choice.families, choice.metrics, alternative.protocol)
         except UserError as error:
-            notes.append(f"{choice.title} {alternative.label} left out: {error}")
+            missing[alternative.label] = str(error)
             continue
         rows.append((alternative.label, changes))
+    notes = [f"{choice.title} {'; '.join(missing)} left out: {next(iter(missing.values()))}"] if missing else []
     return Rows(choice.key, choice.title, choice.usual, "paired", rows), notes
 
 
