@@ -235,9 +235,19 @@ PAGES := $(TABLE).md $(TABLE).csv $(TABLE).tex \
          $(FIGURE)-metrics.png $(FIGURE)-samples.png $(FIGURE)-reconstructions.png \
          $(if $(TASKED),$(BYS:%=$(FIGURE)-by-%.png) $(CUTS:%=$(FIGURE)-complete-%.png))
 
-reproduce-tables: $(PAGES) ## fetch, prepare, sample, measure; write reports/tables and reports/figures
+PAGE   := reports/$(if $(filter objects,$(RUN)),index,$(RUN)).html
+SHEETS := $(filter-out $(FIGURE)-metrics.png,$(filter %.png,$(PAGES)))
+# Other runs that were measured before stand below this one, to be compared with it.
+OTHERS := $(filter-out $(RESULTS),$(patsubst %/reconstruction.json,%,$(wildcard reports/results/*/reconstruction.json)))
 
-report: reproduce-tables ## the same, under its later name
+reproduce-tables: $(PAGES) $(PAGE) ## fetch, prepare, sample, measure; write reports/tables, reports/figures and a page of all
+
+report: $(PAGE) ## the page alone: reports/index.html, or one named after the settings
+
+$(PAGE): $(PAGES) reports/published.csv README.md | $(ENV)
+	$(BIN)/argus3d-eval page $(RESULTS) $(OTHERS) --published reports/published.csv --cost README.md --data-root $(ROOT) \
+		--figure $(FIGURE)-metrics.png $(SHEETS:%=--sheet %) $(patsubst %,--more %,$(wildcard reports/tables/sweeps.md)) \
+		--samples $(SAMPLES)/generated artifacts/nearest/$(RUN).json --samples $(SAMPLES)/reconstructed --out $@
 
 # README shows the default run.
 $(TABLE).md $(TABLE).csv $(TABLE).tex &: $(ROWS)
