@@ -1,24 +1,23 @@
-"""What metrics cost against size, from `reports/results/bench-metrics.json`.
+"""What things cost against size: metrics from `bench-metrics.json`, tokens from `bench-sampling.json`.
 
-python -m benchmarks.cost_figure reports/figures/bench-metrics.png
+python -m benchmarks.cost_figure reports/figures/bench-metrics.png reports/figures/bench-sampling.png
 """
 
-import io
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmarks.cost_table import RESULTS
-from eval.report.figures import GENERATOR_COLOURS, METADATA, STYLE
-from eval.report.output import write_whole
+from eval.report.style import GENERATOR_COLOURS, GRID_COLOUR, picture, write_pictures
 
+SUBS = (1.0, 2.0, 5.0)  # marks of an axis that spans less than WIDE
+WIDE = 200.0
 Line = tuple[str, list[int], list[float]]
 
 
@@ -33,16 +32,43 @@ def cost_figure(report: dict[str, Any], suffix: str = ".png") -> bytes:
         "one CD": (_against_points(report, "cd_ms", "pykdtree", "cd_pykdtree_ms"), "points a cloud", "ms"),
         "one EMD, gap 0.001": (_against_points(report, "emd_ms", "POT", "emd_pot_ms"), "points a cloud", "ms"),
     }
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9, 2.6), dpi=200, layout="constrained")
-        FigureCanvasAgg(figure)
-        for panel, (title, (lines, across, up)) in zip(figure.subplots(1, 3), panels.items(), strict=True):
+    return _picture(panels, suffix)
+
+
+def speed_figure(report: dict[str, Any], suffix: str = ".png") -> bytes:
+    """Seconds a shape and tokens a second against the batch.
+
+    report : of `benchmarks.sampling`, part `nano`
+    returns : the same bytes for the same report
+    """
+    rows = sorted(
+        (row for row in report["nano"].values() if row.get("what") == "tokens"), key=lambda row: int(row["batch_size"])
+    )
+    batches = [row["batch_size"] for row in rows]
+    shape = [
+        ("measured", batches, [row["seconds_per_shape"] for row in rows]),
+        ("if memory were all", batches, [row["floor_seconds_per_shape"] for row in rows]),
+    ]
+    tokens = [("measured", batches, [row["tokens_per_second"] for row in rows])]
+    return _picture(
+        {
+            f"{rows[0]['tokens']} tokens of nano": (shape, "shapes in a batch", "seconds a shape"),
+            "tokens written": (tokens, "shapes in a batch", "a second"),
+        },
+        suffix,
+    )
+
+
+def _picture(panels: dict[str, tuple[list[Line], str, str]], suffix: str) -> bytes:
+    """Panels beside each other: title, its curves, and what is across and up."""
+
+    def draw(figure: Figure) -> None:
+        for panel, (title, (lines, across, up)) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
             _panel(panel, title, lines)
             panel.set_xlabel(across)
             panel.set_ylabel(up)
-        stream = io.BytesIO()
-        figure.savefig(stream, format=suffix[1:], metadata=METADATA[suffix])
-    return stream.getvalue()
+
+    return picture((3 * len(panels), 2.6), draw, suffix, dpi=200)
 
 
 def _against_shapes(report: dict[str, Any]) -> list[Line]:
@@ -73,15 +99,29 @@ def _panel(panel: Axes, title: str, lines: list[Line]) -> None:
     panel.set_title(title, loc="left", fontsize=8, pad=3)
     panel.set_xticks(lines[0][1], [f"{place:,}" for place in lines[0][1]], fontsize=6.5)
     panel.xaxis.set_minor_formatter(NullFormatter())
-    panel.grid(axis="y", color="#dddddd", linewidth=0.6)
+    panel.yaxis.set_major_locator(LogLocator(subs=SUBS if _narrow(lines) else (1.0,)))
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    panel.yaxis.set_minor_formatter(NullFormatter())
+    panel.grid(axis="y", color=GRID_COLOUR, linewidth=0.6)
     panel.legend(frameon=False, fontsize=7)
 
 
+def _narrow(lines: list[Line]) -> bool:
+    """Whether curves span so little that powers of ten are too few marks."""
+    values = [value for _, _, up in lines for value in up]
+    return max(values) < WIDE * min(values)
+
+
+FIGURES = {"bench-metrics": cost_figure, "bench-sampling": speed_figure}
+
+
 def main(words: list[str]) -> int:
-    """Draw into the file named."""
-    out = Path(words[0])
-    report = json.loads((RESULTS / "bench-metrics.json").read_text())
-    write_whole(out, cost_figure(report, out.suffix))
+    """Draw each file named, from the report of that name."""
+    for out in map(Path, words):
+        if out.stem not in FIGURES:
+            raise SystemExit(f"{out}: figures of cost are called {' and '.join(FIGURES)}, and .png, .svg or .pdf")
+        report = json.loads((RESULTS / f"{out.stem}.json").read_text())
+        write_pictures([out], partial(FIGURES[out.stem], report))
     return 0
 
 

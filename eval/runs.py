@@ -19,15 +19,20 @@ SOURCE = "folder of samples, meshes or prepared data; .npy, .npz or .pt array; s
 
 def add_arguments(parser: argparse.ArgumentParser, out_required: bool = True) -> None:
     """Add protocol, result, data and name."""
-    parser.add_argument("--protocol", default="argus3d-v1", help="a preset or a JSON file (default: %(default)s)")
+    add_protocol(parser)
     parser.add_argument("--out", type=Path, required=out_required, help="result JSON; the run record goes beside it")
+    parser.add_argument("--name", help="name of the row (default: the file name of --out)")
+
+
+def add_protocol(parser: argparse.ArgumentParser) -> None:
+    """Add protocol and data."""
+    parser.add_argument("--protocol", default="argus3d-v1", help="a preset or a JSON file (default: %(default)s)")
     parser.add_argument(
         "--data-root",
         type=Path,
         default=Path("artifacts/data"),
         help="of prepared data, for splits (default: %(default)s)",
     )
-    parser.add_argument("--name", help="name of the row (default: the file name of --out)")
 
 
 def add_device(parser: argparse.ArgumentParser, what: str) -> None:

@@ -1,20 +1,16 @@
 """Training logs to a figure: what was validated, against the time spent."""
 
 import argparse
-import io
 import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from eval.report.figures import GENERATOR_COLOURS, METADATA, STYLE
-from eval.report.output import write_whole
+from eval.report.style import GENERATOR_COLOURS, GRID_COLOUR, picture, write_pictures
 
 NOT_CURVES = ("step", "seconds", "threshold", "loss", "commitment", "occupancy", "restarts")
 # Of the run itself rather than of what it learned; orders of magnitude apart, so on a logarithmic scale of their own.
@@ -27,7 +23,7 @@ def main(argv: Sequence[str]) -> int:
     """`argus3d-eval curves`: draw what training logs say of validation and loss."""
     parser = argparse.ArgumentParser(prog="argus3d-eval curves", description="Learning curves of training logs.")
     parser.add_argument("logs", nargs="+", type=Path, metavar="LOG", help="log.jsonl of a training; a panel each")
-    parser.add_argument("--out", type=Path, required=True, help="a .png, .svg or .pdf")
+    parser.add_argument("--out", type=Path, nargs="+", required=True, help="a .png, .svg or .pdf, or several")
     arguments = parser.parse_args(argv)
     logs: dict[str, list[dict[str, Any]]] = {}
     for path in arguments.logs:
@@ -35,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
         if name in logs:
             raise ValueError(f"two logs are called {name}; give them names of their own")
         logs[name] = read_log(path)
-    write_whole(arguments.out, curves_figure(logs, arguments.out.suffix))
+    write_pictures(arguments.out, lambda suffix: curves_figure(logs, suffix))
     return 0
 
 
@@ -60,12 +56,9 @@ def curves_figure(logs: dict[str, list[dict[str, Any]]], suffix: str = ".png") -
 
     Raises : ValueError for a suffix other than .png, .svg, .pdf
     """
-    if suffix not in METADATA:
-        raise ValueError(f"figures are {', '.join(METADATA)}, not {suffix!r}")
     rows = [row for row in (_learned, _gains, _course) if row is _learned or any(map(row, logs.values()))]
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(3.6 * len(logs), 1 + 1.6 * len(rows)), dpi=200, layout="constrained")
-        FigureCanvasAgg(figure)
+
+    def draw(figure: Figure) -> None:
         heights = [2] + [1] * (len(rows) - 1)
         panels = figure.subplots(len(rows), len(logs), squeeze=False, sharex="col", height_ratios=heights)
         for column, (name, lines) in enumerate(logs.items()):
@@ -76,9 +69,8 @@ def curves_figure(logs: dict[str, list[dict[str, Any]]], suffix: str = ".png") -
                     panel.set_yscale("log")
             panels[0, column].set_title(name.replace("-", " "), loc="left", fontsize=8, pad=3)
             panels[max(row for row, curves in enumerate(told) if curves), column].set_xlabel("minutes of training")
-        stream = io.BytesIO()
-        figure.savefig(stream, format=suffix[1:], metadata=METADATA[suffix])
-    return stream.getvalue()
+
+    return picture((3.6 * len(logs), 1 + 1.6 * len(rows)), draw, suffix, dpi=200)
 
 
 def _draw(panel: Axes, lines: list[dict[str, Any]], curves: list[str]) -> None:
@@ -90,7 +82,7 @@ def _draw(panel: Axes, lines: list[dict[str, Any]], curves: list[str]) -> None:
     if not curves:
         panel.set_axis_off()
         return
-    panel.grid(axis="y", color="#dddddd", linewidth=0.6)
+    panel.grid(axis="y", color=GRID_COLOUR, linewidth=0.6)
     panel.legend(frameon=False, fontsize=6.5, loc="lower left", bbox_to_anchor=(-0.1, 1.1), ncols=2, borderpad=0)
 
 

@@ -1,150 +1,57 @@
-"""Result files to a figure: a small panel a metric, rows as points with their intervals."""
+"""`argus3d-eval figure`: one command for the figures of results, sweeps, choices, graphs and codes."""
 
 import argparse
-import io
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-import matplotlib
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
-from eval.report.columns import ARROWS, GENERATION, Column, any_has, measured
-from eval.report.output import write_whole
-from eval.report.rows import CEILING, FLOOR, Row, Value, read_rows
+from eval import runs
+from eval.report.codes_figure import codes_figure, read_codes
+from eval.report.graph_figure import SKETCHED, graphs_figure, read_graphs
+from eval.report.metrics_figure import metrics_figure
+from eval.report.rows import read_rows
+from eval.report.sensitivity_figure import sensitivity_figure
+from eval.report.sensitivity_tables import read_pairs
+from eval.report.style import write_pictures
+from eval.report.sweep_figures import sweeps_figure
 from eval.report.sweeps import read_sweep
 
-# Okabe and Ito's palette, which colour-blind readers tell apart; generators take theirs in the order of the rows.
-GENERATOR_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
-MARKER_COLOURS = {FLOOR: "#D55E00", CEILING: "#009E73"}
-OTHER_COLOUR = "#666666"
-STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "svg.hashsalt": "argus3d",
-    "svg.fonttype": "none",
-}
-METADATA: dict[str, dict[str, None]] = {
-    ".png": {"Software": None},
-    ".svg": {"Date": None, "Creator": None},
-    ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
-}
-# Values as far apart as floor and ceiling of these metrics share a panel only on a logarithmic scale.
-LOGARITHMIC = "ecd_"
+KINDS = ("results", "sweep", "sensitivity", "graph", "codes")
 
 
 def main(argv: Sequence[str]) -> int:
-    """`argus3d-eval figure`: draw the generation rows of result files, or sweeps."""
-    parser = argparse.ArgumentParser(prog="argus3d-eval figure", description="Metrics of result files with intervals.")
+    """Draw one figure, in as many formats as are named."""
+    parser = argparse.ArgumentParser(prog="argus3d-eval figure", description="Figures of measurements.")
     parser.add_argument("results", nargs="*", type=Path, metavar="RESULT", help="result JSON; rows in this order")
-    parser.add_argument("--sweep", action="append", type=Path, default=[], help="in place of results: a sweep (JSON)")
+    parser.add_argument("--sweep", action="append", type=Path, help="in place of results: a sweep (JSON)")
     parser.add_argument("--sensitivity", type=Path, metavar="JSON", help="or what table --sensitivity wrote")
-    parser.add_argument("--out", type=Path, required=True, help="a .png, .svg or .pdf")
+    parser.add_argument(
+        "--graph", nargs="+", metavar="SOURCE",
+        help="or the trees of ECD over generated sets and the last, which is the reference; each a " + runs.SOURCE,
+    )  # fmt: skip
+    parser.add_argument("--count", type=int, default=SKETCHED, help="shapes a set of --graph (default: %(default)s)")
+    parser.add_argument("--codes", nargs="+", type=Path, metavar="FOLDER", help="or how often samples use each code")
+    parser.add_argument("--out", type=Path, nargs="+", required=True, help="a .png, .svg or .pdf, or several")
+    runs.add_protocol(parser)
     arguments = parser.parse_args(argv)
-    if sum(map(bool, (arguments.results, arguments.sweep, arguments.sensitivity))) != 1:
-        parser.error("a figure is one of result files, of sweeps, or of what table --sensitivity wrote: name either")
-    if arguments.sensitivity:
-        from eval.report.sensitivity_figure import sensitivity_figure  # which takes its style from here
-        from eval.report.sensitivity_tables import read_pairs
-
-        write_whole(arguments.out, sensitivity_figure(read_pairs(arguments.sensitivity)[0], arguments.out.suffix))
-        return 0
-    if arguments.sweep:
-        from eval.report.sweep_figures import sweeps_figure  # which takes its style from here
-
-        write_whole(arguments.out, sweeps_figure([*map(read_sweep, arguments.sweep)], arguments.out.suffix))
-        return 0
-    write_whole(arguments.out, metrics_figure(read_rows(arguments.results), arguments.out.suffix))
+    if sum(bool(getattr(arguments, kind)) for kind in KINDS) != 1:
+        parser.error("a figure is one of result files, --sweep, --sensitivity, --graph or --codes: name one of them")
+    write_pictures(arguments.out, _drawn(arguments))
     return 0
 
 
-def metrics_figure(rows: Sequence[Row], suffix: str = ".png") -> bytes:
-    """A picture of all generation metrics; the same bytes for the same rows.
-
-    rows : of kind "generation", drawn from top to bottom; bands show the intervals of floor and ceiling
-    Raises : ValueError for no such rows, or a suffix other than .png, .svg, .pdf
-    """
-    if suffix not in METADATA:
-        raise ValueError(f"figures are {', '.join(METADATA)}, not {suffix!r}")
-    drawn = [row for row in rows if row.kind == "generation"]
-    if not drawn:
-        raise ValueError("no result of kind generation among the rows; there is nothing to draw")
-    blocks = [GENERATION[name] for name in measured(drawn)]
-    shown = [place for place in range(len(blocks[0])) if any(any_has(drawn, block[place]) for block in blocks)]
-    lines = [[block[place] for place in shown] for block in blocks]
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(11, len(lines) * (0.75 + 0.24 * len(drawn))), layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.subplots(len(lines), len(lines[0]), sharey=True, squeeze=False)
-        for line, panels in zip(lines, axes, strict=True):
-            for column, panel in zip(line, panels, strict=True):
-                _panel(panel, column, drawn)
-        protocol = drawn[0].protocol
-        figure.supxlabel(
-            f"protocol {protocol['name']}, {protocol['confidence']:.0%} intervals; bands: floor and ceiling; "
-            "dotted: a perfect generator",
-            fontsize=7,
-            color=OTHER_COLOUR,
-        )
-        content = io.BytesIO()
-        figure.savefig(content, format=suffix[1:], dpi=150, metadata=METADATA[suffix])
-    return content.getvalue()
-
-
-def _panel(panel: Axes, column: Column, rows: Sequence[Row]) -> None:
-    found = [(place, row, row.metrics[column.key]) for place, row in enumerate(rows) if column.key in row.metrics]
-    if not found:
-        panel.set_axis_off()
-        return
-    if column.key.startswith(LOGARITHMIC) and all(entry.value > 0 for _, _, entry in found):
-        panel.set_xscale("log")
-    colours = _colours(rows)
-    for place, row, entry in found:
-        if row.name in MARKER_COLOURS:
-            _band(panel, entry, column.scale, colours[row.name])
-        _point(panel, place, entry, column.scale, colours[row.name], hollow=bool(row.role))
-    _dress(panel, column, rows, found[0][2])
-
-
-def _dress(panel: Axes, column: Column, rows: Sequence[Row], entry: Value) -> None:
-    """Titles, names of the rows, and the ideal where there is one."""
-    if entry.ideal is not None:
-        panel.axvline(entry.ideal * column.scale, color="black", linewidth=0.8, linestyle=":")
-    better = {"lower": "lower is better", "higher": "higher is better", "towards": f"best at {_ideal(entry, column)}"}
-    words = [column.title, column.sign, ARROWS[entry.direction]]
-    panel.set_title(" ".join(word for word in words if word), fontsize=9, fontweight="bold")
-    panel.set_xlabel(better[entry.direction], fontsize=7, color=OTHER_COLOUR)
-    panel.set_yticks(range(len(rows)), [row.title for row in rows])
-    panel.set_ylim(len(rows) - 0.4, -0.6)
-    panel.tick_params(axis="y", length=0)
-    panel.grid(axis="x", color="#dddddd", linewidth=0.5)
-    panel.set_axisbelow(True)
-
-
-def _ideal(entry: Value, column: Column) -> str:
-    return "" if entry.ideal is None else f"{entry.ideal * column.scale:g}"
-
-
-def _point(panel: Axes, place: int, entry: Value, scale: float, colour: str, hollow: bool) -> None:
-    if not math.isnan(entry.low) and not math.isnan(entry.high):
-        panel.hlines([place], entry.low * scale, entry.high * scale, color=colour, linewidth=1.6)
-    face = "white" if hollow else colour
-    panel.plot([entry.value * scale], [place], marker="o", markersize=5, color=colour, markerfacecolor=face)
-
-
-def _band(panel: Axes, entry: Value, scale: float, colour: str) -> None:
-    if math.isnan(entry.low) or math.isnan(entry.high):
-        return
-    panel.axvspan(entry.low * scale, entry.high * scale, color=colour, alpha=0.13, linewidth=0)
-
-
-def _colours(rows: Sequence[Row]) -> dict[str, str]:
-    generators = [row.name for row in rows if not row.role]
-    own = {name: GENERATOR_COLOURS[place % len(GENERATOR_COLOURS)] for place, name in enumerate(generators)}
-    return {row.name: own.get(row.name, MARKER_COLOURS.get(row.name, OTHER_COLOUR)) for row in rows}
+def _drawn(arguments: argparse.Namespace) -> Callable[[str], bytes]:
+    """The figure that was asked for, in the format of a suffix; what it shows is read once."""
+    if arguments.sweep:
+        sweeps = [read_sweep(path) for path in arguments.sweep]
+        return lambda suffix: sweeps_figure(sweeps, suffix)
+    if arguments.sensitivity:
+        pair = read_pairs(arguments.sensitivity)[0]
+        return lambda suffix: sensitivity_figure(pair, suffix)
+    if arguments.graph:
+        graphs = read_graphs(arguments.graph, arguments.count, runs.get(arguments), arguments.data_root)
+        return lambda suffix: graphs_figure(graphs, suffix)
+    if arguments.codes:
+        codes = read_codes(arguments.codes)
+        return lambda suffix: codes_figure(codes, suffix)
+    rows = read_rows(arguments.results)
+    return lambda suffix: metrics_figure(rows, suffix)

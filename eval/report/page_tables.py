@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from eval.report.columns import ARROWS
-from eval.report.figures import LOGARITHMIC
 from eval.report.markup import Cell, Table
+from eval.report.metrics_figure import LOGARITHMIC
 from eval.report.rows import Value
 
 MEANINGS = {"lower": "lower is better", "higher": "higher is better", "towards": "nearer to the ideal is better"}

@@ -1,18 +1,15 @@
 """What moves the metrics, as a figure: a panel a metric, a line an alternative, its change with its interval."""
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from eval.report.columns import Column
-from eval.report.figures import GENERATOR_COLOURS, METADATA, OTHER_COLOUR, STYLE
 from eval.report.sensitivity_tables import clear, columns_of, keys_of
+from eval.report.style import GENERATOR_COLOURS, GRID_COLOUR, OTHER_COLOUR, picture
 
 SHOWN = ("cov", "one_nna", "mmd")  # metrics of distances
 GAP = 0.7  # between choices, in lines
@@ -26,14 +23,11 @@ def sensitivity_figure(pair: Mapping[str, Any], suffix: str = ".png") -> bytes:
 
     Raises : ValueError for a suffix other than .png, .svg, .pdf
     """
-    if suffix not in METADATA:
-        raise ValueError(f"figures are {', '.join(METADATA)}, not {suffix!r}")
     lines, places, ticks = _lines(pair["choices"])
     keys = [key for choice in pair["choices"] for key in keys_of(choice) if key.startswith(SHOWN)]
     columns = columns_of(pair["metrics"], keys)
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(2.2 + 1.55 * len(columns), 0.8 + 0.17 * places[-1]), layout="constrained")
-        FigureCanvasAgg(figure)
+
+    def draw(figure: Figure) -> None:
         panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
         for panel, column in zip(panels, columns, strict=True):
             _panel(panel, lines, places, column)
@@ -46,9 +40,8 @@ def sensitivity_figure(pair: Mapping[str, Any], suffix: str = ".png") -> bytes:
             f"{pair['protocol']['confidence']:.0%} intervals of the change, grey: what other draws differ by"
         )
         figure.supxlabel(words, fontsize=7, color=OTHER_COLOUR)
-        content = io.BytesIO()
-        figure.savefig(content, format=suffix[1:], dpi=150, metadata=METADATA[suffix])
-    return content.getvalue()
+
+    return picture((2.2 + 1.55 * len(columns), 0.8 + 0.17 * places[-1]), draw, suffix)
 
 
 def _lines(choices: Sequence[Mapping[str, Any]]) -> tuple[list[Line], list[float], list[tuple[float, str]]]:
@@ -85,7 +78,7 @@ def _panel(panel: Axes, lines: Sequence[Line], places: Sequence[float], column: 
         panel.minorticks_off()
     panel.set_title(column.title, fontsize=8, fontweight="bold")
     panel.set_xlabel("factor" if factor else "points of %", fontsize=7)
-    panel.grid(axis="x", color="#dddddd", linewidth=0.5)
+    panel.grid(axis="x", color=GRID_COLOUR, linewidth=0.5)
     panel.set_axisbelow(True)
     panel.tick_params(axis="y", length=0)
 

@@ -1,17 +1,14 @@
 """Sweeps as figures: a line of panels a sweep, a metric against what is swept, with its intervals."""
 
-import io
 import math
 import textwrap
 from collections.abc import Sequence
 
-import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from eval.report.columns import ARROWS, Column
-from eval.report.figures import GENERATOR_COLOURS, METADATA, OTHER_COLOUR, STYLE
+from eval.report.style import GENERATOR_COLOURS, GRID_COLOUR, OTHER_COLOUR, picture
 from eval.report.sweeps import Sweep
 
 WIDE = 8.0  # times from the least to the largest place on an axis from which on it is drawn logarithmically
@@ -22,12 +19,9 @@ def sweeps_figure(sweeps: Sequence[Sweep], suffix: str = ".png") -> bytes:
 
     Raises : ValueError for a suffix other than .png, .svg, .pdf
     """
-    if suffix not in METADATA:
-        raise ValueError(f"figures are {', '.join(METADATA)}, not {suffix!r}")
     across = max(len(sweep.columns) for sweep in sweeps)
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(2.4 * across + 0.4, 2.1 * len(sweeps) + 0.3), layout="constrained")
-        FigureCanvasAgg(figure)
+
+    def draw(figure: Figure) -> None:
         axes = figure.subplots(len(sweeps), across, squeeze=False)
         for sweep, panels in zip(sweeps, axes, strict=True):
             panels[0].set_ylabel(textwrap.fill(sweep.title, 26), fontsize=7)
@@ -38,9 +32,8 @@ def sweeps_figure(sweeps: Sequence[Sweep], suffix: str = ".png") -> bytes:
         protocol = sweeps[0].rows[0].protocol
         words = f"protocol {protocol['name']}, {protocol['confidence']:.0%} intervals; dotted: a perfect generator"
         figure.supxlabel(words, fontsize=7, color=OTHER_COLOUR)
-        content = io.BytesIO()
-        figure.savefig(content, format=suffix[1:], dpi=150, metadata=METADATA[suffix])
-    return content.getvalue()
+
+    return picture((2.4 * across + 0.4, 2.1 * len(sweeps) + 0.3), draw, suffix)
 
 
 def _panel(panel: Axes, sweep: Sweep, column: Column) -> None:
@@ -66,5 +59,5 @@ def _panel(panel: Axes, sweep: Sweep, column: Column) -> None:
     words = [column.title, column.sign, ARROWS[entries[0].direction]]
     panel.set_title(" ".join(word for word in words if word), fontsize=8, fontweight="bold")
     panel.set_xlabel(sweep.axis, fontsize=7)
-    panel.grid(axis="y", color="#dddddd", linewidth=0.5)
+    panel.grid(axis="y", color=GRID_COLOUR, linewidth=0.5)
     panel.set_axisbelow(True)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eval.report.figures import main, metrics_figure
+from eval.report.figures import main
+from eval.report.metrics_figure import metrics_figure
 from eval.report.rows import read_rows
 from tests.eval.report.results import generation, metric, write_result
 
@@ -34,6 +35,24 @@ def test_the_command_writes_the_same_png_that_is_not_blank(tmp_path: Path) -> No
     main([*map(str, paths), "--out", str(out)])
     assert np.asarray(Image.open(out).convert("L")).std() > 5
     assert metrics_figure(read_rows(paths)) == out.read_bytes()
+
+
+def test_one_command_writes_several_formats_or_none(tmp_path: Path) -> None:
+    paths = [*map(str, results(tmp_path))]
+    outs = [tmp_path / f"metrics{suffix}" for suffix in (".png", ".svg", ".pdf")]
+    main([*paths, "--out", *map(str, outs)])
+    starts = [out.read_bytes()[:5] for out in outs]
+    assert starts == [b"\x89PNG\r", b"<?xml", b"%PDF-"]
+    with pytest.raises(ValueError, match=r"not '\.gif'"):
+        main([*paths, "--out", str(tmp_path / "other.png"), str(tmp_path / "other.gif")])
+    assert not (tmp_path / "other.png").exists()
+
+
+def test_a_figure_is_of_one_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ([], [*map(str, results(tmp_path)), "--codes", str(tmp_path)]):
+        with pytest.raises(SystemExit):
+            main([*words, "--out", str(tmp_path / "a.png")])
+        assert "name one of them" in capsys.readouterr().err
 
 
 def test_rows_without_generation_are_refused(tmp_path: Path) -> None:

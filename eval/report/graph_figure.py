@@ -1,0 +1,147 @@
+"""What ECD sees: the first spanning tree over generated and reference shapes, its edges by the sets they join."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import shortest_path
+
+from eval.clouds import draw as drawn_from
+from eval.clouds import load_clouds, thin
+from eval.distances.backends import chamfer_pairs
+from eval.distances.sets import Sets
+from eval.evaluate import points_of
+from eval.metrics.ecd import Ecd, edge_count, nested_graphs
+from eval.metrics.relabelling import Edges
+from eval.protocol import Protocol
+from eval.report.style import GENERATOR_COLOURS, OTHER_COLOUR, picture
+
+SKETCHED = 60  # shapes a set: more are not told apart
+STEPS = 300  # of the layout, after which nothing moves that could be seen
+ACROSS = 3  # panels beside each other
+
+Places = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A spanning tree over generated shapes, which come first, and reference shapes.
+
+    edges : (generated + reference - 1, 2) int64
+    """
+
+    name: str
+    edges: Edges
+    generated: int
+    reference: int
+
+    @property
+    def kinds(self) -> npt.NDArray[np.int64]:
+        """(E,) int64: how many ends of each edge are reference shapes."""
+        return (self.edges >= self.generated).sum(axis=1)
+
+    @property
+    def ecd(self) -> Ecd:
+        """The statistic of this tree alone."""
+        return edge_count(self.edges, self.generated, self.reference)
+
+
+def read_graphs(sources: Sequence[str], count: int, protocol: Protocol, data_root: Path) -> list[Graph]:
+    """A tree by Chamfer distance for each generated set with the reference.
+
+    sources : generated sets, then the reference
+    count : shapes of each set, drawn by hash of their ids; fewer where some have no cloud
+    Raises : UserError for a source that is not there or has fewer shapes
+    """
+    if len(sources) < 2:
+        raise ValueError("--graph takes one generated set or more and the reference")
+    loaded = [load_clouds(source, protocol.points, protocol.seed, data_root) for source in sources]
+    drawn = [drawn_from(clouds, count, protocol.seed) for clouds in loaded]
+    size = min(len(clouds.ids) for clouds in drawn)
+    *made, real = [points_of(thin(clouds, size, protocol.seed), clouds.name, protocol) for clouds in drawn]
+    graphs = []
+    for source, points in zip(sources, made, strict=False):
+        pairs = chamfer_pairs(np.concatenate([points, real]), kind=protocol.chamfer)
+        (edges,) = nested_graphs(Sets(pairs, size), (1,))
+        graphs.append(Graph(Path(source).name.replace("_", " "), edges, size, size))
+    return graphs
+
+
+def graphs_figure(graphs: Sequence[Graph], suffix: str = ".png") -> bytes:
+    """A panel a graph, the same bytes for the same graphs.
+
+    Raises : ValueError for a suffix other than .png, .svg, .pdf
+    """
+    lines = -(-len(graphs) // ACROSS)
+    across = min(len(graphs), ACROSS)
+
+    def draw(figure: Figure) -> None:
+        panels = figure.subplots(lines, across, squeeze=False).ravel()
+        for panel in panels:
+            panel.set_axis_off()
+        for panel, graph in zip(panels, graphs, strict=False):
+            _panel(panel, graph)
+        words = (
+            "the shortest tree that joins all shapes, by Chamfer distance; "
+            "filled: generated, hollow: reference, black: edges between the two"
+        )
+        figure.supxlabel(words, fontsize=7, color=OTHER_COLOUR)
+
+    return picture((3.4 * across, 3.6 * lines + 0.2), draw, suffix)
+
+
+def layout(edges: Edges, size: int) -> Places:
+    """Places of a tree's nodes in the plane, as far apart as there are edges on the way from one to the other.
+
+    returns : (size, 2) float64, the same for the same edges
+    Source : stress majorisation with weights distance^-2 (Gansner, Koren and North, Graph Drawing 2004)
+    """
+    steps = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(size, size))
+    wanted = shortest_path(steps.tocsr(), directed=False)
+    weights = 1 / np.maximum(wanted, 1) ** 2
+    np.fill_diagonal(weights, 0)
+    laplacian = np.diag(weights.sum(axis=1)) - weights
+    inverse = np.linalg.pinv(laplacian)
+    places = _classical(wanted)
+    for _ in range(STEPS):
+        apart = np.linalg.norm(places[:, None] - places[None], axis=2)
+        pull = -weights * wanted / np.maximum(apart, 1e-9)
+        np.fill_diagonal(pull, 0)
+        np.fill_diagonal(pull, -pull.sum(axis=1))
+        places = inverse @ (pull @ places)
+    return places
+
+
+def _classical(wanted: Places) -> Places:
+    """Where scaling by the two largest eigenvalues would put the nodes, each axis with a sign of its own choosing."""
+    centred = wanted**2 - (wanted**2).mean(axis=0)
+    centred -= centred.mean(axis=1, keepdims=True)
+    values, vectors = np.linalg.eigh(-centred / 2)
+    axes = vectors[:, -2:] * np.sqrt(np.maximum(values[-2:], 0))
+    return np.asarray(axes * np.where(axes[np.abs(axes).argmax(axis=0), [0, 1]] < 0, -1, 1))
+
+
+def _panel(panel: Axes, graph: Graph) -> None:
+    size = graph.generated + graph.reference
+    places = layout(graph.edges, size)
+    colours = np.array([GENERATOR_COLOURS[0], "#000000", GENERATOR_COLOURS[1]])
+    lines = list(places[graph.edges])
+    panel.add_collection(LineCollection(lines, colors=colours[graph.kinds], linewidths=1.0, zorder=1))
+    made, real = places[: graph.generated], places[graph.generated :]
+    panel.scatter(made[:, 0], made[:, 1], s=14, color=GENERATOR_COLOURS[0], zorder=2)
+    panel.scatter(real[:, 0], real[:, 1], s=14, facecolor="white", edgecolor=GENERATOR_COLOURS[1], zorder=2)
+    panel.set_aspect("equal")
+    inside, between, outside = (int((graph.kinds == kind).sum()) for kind in range(3))
+    statistic = graph.ecd
+    value = "undefined" if np.isnan(statistic.value) else f"{statistic.value:.1f}"
+    panel.set_title(
+        f"{graph.name}: ECD of this tree {value}\n{between} of {len(graph.edges)} edges between the sets, "
+        f"{inside} and {outside} within",
+        fontsize=7.5,
+    )
