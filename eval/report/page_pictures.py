@@ -11,7 +11,16 @@ TYPES = {".png": "png", ".svg": "svg+xml", ".webp": "webp", ".jpg": "jpeg"}
 SHEET_QUALITY = 72  # of WebP; shaded shapes keep their edges, and a sheet takes a sixth of its PNG
 # What a picture shows, by how its name ends; the numbers and names in it are also in the page's tables.
 SHOWS = {
+    "bench-metrics": "seconds of metrics against the number of shapes, and of a distance against the number of points",
+    "bench-sampling": "seconds a shape and tokens a second against the number of shapes in a batch",
+    "codes": "how often the shapes of each set use each code, the most used first",
+    "graph": "the shortest tree over generated and reference shapes of each set, its edges by the sets that they join",
+    "sensitivity": "how far each metric moves when one choice of the protocol is another",
+    "sweeps": "metrics against guidance scale and against which tokens are drawn, on validation shapes",
+    "ablations-size": "metrics of small models against their size",
+    "ablations-data": "metrics of small models against the share of the training shapes that they saw",
     "metrics": "each metric of each row with its interval; bands from floor and ceiling, a dotted line at the ideal",
+    "glance": "for each task, what was given beside the first sample, for a few classes",
     "samples": "a row a class: its first samples, each beside its nearest training shape",
     "reconstructions": "a row a class: reconstructed test shapes, each beside its original",
     "by-category": "samples asked for by class, beside the shapes whose class it is",
@@ -20,7 +29,7 @@ SHOWS = {
     "by-nothing": "samples asked for by nothing, beside shapes drawn at random",
     "complete-viewpoint": "parts seen from one side, their completions, and the whole shapes",
     "complete-bottom": "lower parts, their completions, and the whole shapes",
-    "training": "what validation said of a training, against the minutes spent",
+    "nano-training": "what validation said of a training, against the minutes spent",
 }
 
 

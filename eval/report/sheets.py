@@ -10,6 +10,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from eval.report.glance import glance_sheet
 from eval.report.output import write_whole
 from eval.report.task_sheets import task_sheet
 from eval.report.tiles import (
@@ -54,7 +55,15 @@ def main(argv: Sequence[str]) -> int:
         command.add_argument("folder", type=Path, help="folder of samples with manifest.json and pictures")
         command.add_argument("--data-root", type=Path, required=True, help="folder of prepared data")
         command.add_argument("--out", type=Path, required=True, help="a .png")
+    glance = what.add_parser("glance", help="a line a folder: what was given beside what came, for a few classes")
+    glance.add_argument("folder", type=Path, nargs="+", help="folders of samples with manifest.json and pictures")
+    glance.add_argument("--category", metavar="A,B", help="these classes (default: a few evenly through the alphabet)")
+    glance.add_argument("--out", type=Path, required=True, help="a .png")
     arguments = parser.parse_args(argv)
+    if arguments.what == "glance":
+        classes = arguments.category.split(",") if arguments.category else ()
+        write_whole(arguments.out, glance_sheet(arguments.folder, classes))
+        return 0
     originals = prepared_pictures(arguments.data_root)
     if arguments.what in ("completions", "guided"):
         write_whole(arguments.out, task_sheet(arguments.folder, originals))

@@ -53,7 +53,7 @@ def task_sheet(folder: Path, originals: dict[str, Picture]) -> bytes:
     for number, (category, records) in enumerate(rows.items()):
         y = HEAD + number * (TILE + GAP)
         draw.text((8, y + TILE / 2), category, INK, font, "lm")
-        _paste_given(sheet, draw, folder, records[0], (places[0], y))
+        paste_given(sheet, draw, folder, records[0], (places[0], y))
         for x, record in zip(places[1:-1], records, strict=False):
             paste(sheet, draw, sample_picture(folder, record), (x, y), "white")
         paste(sheet, draw, original(originals, str(records[0]["shape"])), (places[-1], y), RIGHT_TINT)
@@ -77,7 +77,7 @@ def _first_of_each_class(folder: Path) -> dict[str, Records]:
     return {category: sorted(found[category], key=lambda record: int(record["number"])) for category in sorted(found)}
 
 
-def _paste_given(
+def paste_given(
     sheet: Image.Image, draw: ImageDraw.ImageDraw, folder: Path, record: dict[str, Any], corner: tuple[int, int]
 ) -> None:
     """The part as a cloud, else the picture, else the words; nothing was given: a word that says so."""

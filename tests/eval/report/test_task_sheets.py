@@ -10,7 +10,7 @@ from PIL import Image
 
 from eval.report.clouds import draw_cloud
 from eval.report.sheets import main
-from eval.report.task_sheets import ACROSS
+from eval.report.task_sheets import ACROSS, LEFT_TINT
 from eval.report.tiles import TILE
 from tests.eval.report.test_sheets import picture
 
@@ -113,3 +113,36 @@ def test_nearer_points_cover_farther_ones() -> None:
     line = np.linspace(-1, 1, 50)[:, None] * [np.sin(np.radians(35)), np.tan(np.radians(25)), np.cos(np.radians(35))]
     seen = np.asarray(draw_cloud(line * 0.4))
     assert 0 < (seen[..., 0] < 250).sum() < 40, "a line towards the viewer is a dot"
+
+
+def test_a_glance_shows_the_first_sample_of_each_class_beside_what_was_given(folder: Path) -> None:
+    picture(folder / "folder" / "given" / "any.png", GIVEN)
+    records(folder, image="given/any.png")
+    out = folder / "glance.png"
+    assert main(["glance", str(folder / "folder"), str(folder / "folder"), "--out", str(out)]) == 0
+    pixels = np.asarray(Image.open(out)).astype(int)
+    tint = [int(GIVEN * shade / 255) for shade in LEFT_TINT]
+    given = int((np.abs(pixels - tint).max(axis=2) <= 1).sum())
+    assert given == pytest.approx(4 * TILE**2, rel=0.02), "a chair and the lamp, in both lines"
+    assert grey(pixels, SAMPLE) == pytest.approx(4 * TILE**2, rel=0.02), "sample 0 of the lamp, not the empty one"
+    once = out.read_bytes()
+    assert main(["glance", str(folder / "folder"), str(folder / "folder"), "--out", str(out)]) == 0
+    assert out.read_bytes() == once
+
+
+def test_a_glance_at_some_classes(folder: Path) -> None:
+    records(folder, text="words")
+    widths = {}
+    for names in ("chair", "lamp,chair"):
+        out = folder / "glance.png"
+        assert main(["glance", str(folder / "folder"), "--category", names, "--out", str(out)]) == 0
+        widths[names] = Image.open(out).width
+    assert widths["lamp,chair"] > widths["chair"]
+    with pytest.raises(ValueError, match="no sample of cat; its classes: chair, lamp"):
+        main(["glance", str(folder / "folder"), "--category", "cat", "--out", str(folder / "glance.png")])
+
+
+def test_a_glance_of_nothing_is_refused(folder: Path) -> None:
+    write(folder, [])
+    with pytest.raises(ValueError, match="no samples"):
+        main(["glance", str(folder / "folder"), "--out", str(folder / "glance.png")])
