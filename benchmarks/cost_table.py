@@ -1,4 +1,4 @@
-"""README's cost tables from `reports/results/bench-*.json`: `python -m benchmarks.cost_table README.md`."""
+"""The cost tables of README and docs from `reports/results/bench-*.json`: `python -m benchmarks.cost_table`."""
 
 import json
 import sys
@@ -7,6 +7,53 @@ from typing import Any
 
 RESULTS = Path(__file__).parents[1] / "reports" / "results"
 COVERED = {"mmd": "MMD", "cov": "COV", "one_nna": "1-NNA", "ecd": "ECD, k = 10", "ecd1": "ECD, k = 1"}
+
+
+def summary_table(results: Path = RESULTS) -> str:
+    """Markdown of the few numbers that README shows, from the same measurements as the others."""
+    names = ("sampling", "meshing", "metrics", "prepare", "training")
+    sampling, meshing, metrics, prepare, training = (_read(results / f"bench-{name}.json") for name in names)
+    tokens = sampling["cached_against_released_way"]["nano, 400 tokens"]
+    mesh = next(line for line in meshing["lines"] if "chair" in line["shape"])
+    pairs, sets, assigned, large = (metrics[part] for part in ("all_pairs", "set_metrics", "one_emd", "large"))
+    prepared = prepare["defaults"]["together"]
+    machine = sampling["conditions"]
+    rows = [
+        ("nano: class to mesh", f"{sampling['nano']['class to mesh']['shapes_per_second']:.1f} shapes a second", ""),
+        (f"nano: tokens of {tokens['batch_size']} shapes", _seconds(_median(tokens["seconds"])),
+         f"{tokens['ratio']:.0f} times as fast as the released way, same tokens"),
+        ("nano: planes to mesh, 128 cells", _seconds(mesh["ways"]["ours"]["seconds"]),
+         f"{mesh['ratios']['released to ours']:.0f} times as fast as the released way, no vertex lost"),
+        ("200 x 200 Chamfer distances", _seconds(pairs["ours"]["median"]), _against(pairs)),
+        ("COV, MMD, 1-NNA, ECD of 1,000 + 1,000 clouds", _seconds(sets["ours"]["median"]), _against(sets)),
+        ("the same of 10,000 + 10,000", _seconds(large["seconds"]),
+         f"{large['peak_gigabytes_of_the_process']['value']:g} GB of memory"),
+        ("one exact EMD, 2,048 points", _seconds(assigned["ours"]["median"]), _against(assigned)),
+        ("prepare a mesh, occupancy included", f"{prepared['ours']['meshes_per_second']:.0f} a second",
+         f"{prepared['trimesh']['ratio']:.0f} times trimesh's"),
+        ("training nano on one thread, stages 1 and 2",
+         f"{_rate(training, 'autoencoder')} and {_rate(training, 'transformer')}",
+         f"{_share(training, 'autoencoder')} and {_share(training, 'transformer')} of a bare loop's speed"),
+    ]  # fmt: skip
+    return "\n".join([
+        f"On {machine['cores']} cores ({machine['device']}), no GPU:", "",
+        "| what | cost | beside |", "| --- | --- | --- |", *(f"| {' | '.join(row)} |" for row in rows),
+    ])  # fmt: skip
+
+
+def _against(part: dict[str, Any]) -> str:
+    """The first peer of a part of the metrics' report, the strongest that there is."""
+    name, peer = next(iter(part["peers"].items()))
+    scaled = " (scaled)" if "scaled" in peer["measured"] else ""
+    return f"{peer['ratio']:.3g} times as fast as {name.split(',')[0]}{scaled}"
+
+
+def _rate(training: dict[str, Any], stage: str) -> str:
+    return f"{1000 * _median(training['nano'][stage]['seconds_a_step']['ours']):.0f} ms a step"
+
+
+def _share(training: dict[str, Any], stage: str) -> str:
+    return f"{100 * training['nano'][stage]['ratio']:.0f} %"
 
 
 def cost_table(results: Path = RESULTS) -> str:
@@ -191,15 +238,23 @@ def replaced(text: str, table: str, name: str = "cost") -> str:
     return f"{before}{opening}\n{table}\n{closing}{after}"
 
 
-def main(words: list[str]) -> int:
-    """Write the tables into the file named."""
-    path = Path(words[0])
-    text = replaced(path.read_text(), cost_table())
-    text = replaced(text, metrics_table(), "metrics-cost")
-    text = replaced(text, data_table(), "data-cost")
-    path.write_text(replaced(text, coverage_table(), "coverage"))
+ROOT = Path(__file__).parents[1]
+PLACES = {
+    ROOT / "README.md": {"summary-cost": summary_table},
+    ROOT / "docs" / "cost.md": {"cost": cost_table, "metrics-cost": metrics_table, "data-cost": data_table},
+    ROOT / "docs" / "measure.md": {"coverage": coverage_table},
+}
+
+
+def main() -> int:
+    """Write each table where its markers are."""
+    for path, tables in PLACES.items():
+        text = path.read_text()
+        for name, table in tables.items():
+            text = replaced(text, table(), name)
+        path.write_text(text)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

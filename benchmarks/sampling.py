@@ -24,6 +24,7 @@ from argus3d.model.transformer import ShapeTransformer
 from argus3d.sampler import sample_tokens
 from tests.reference import released_sampler
 
+BATCHES = (1, 2, 4, 8, 16, 32, 64)
 # The sizes of the golden vectors: 1,024 tokens at a small width.
 SMALL = TransformerConfig(64, 3, 4, 64, 1024, 55, 1024)
 
@@ -92,8 +93,10 @@ def main() -> None:
             "nano, 400 tokens": against_released(nano.argus.transformer, 16, 1),
         },
         "nano": {
-            "batch 1": measure_sampling("nano", nano.argus.transformer, 1, 3),
-            "batch 16": measure_sampling("nano", nano.argus.transformer, 16, 5),
+            **{
+                f"batch {rows}": measure_sampling("nano", nano.argus.transformer, rows, 1 if rows > 16 else 3)
+                for rows in BATCHES
+            },
             "class to mesh": class_to_mesh(nano, 16, 3),
         },
         "conditions": conditions(torch.device("cpu")),
