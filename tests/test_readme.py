@@ -1,4 +1,4 @@
-"""README's commands are real: each parses, the quick ones run."""
+"""The commands of README and docs are real: each parses, the quick ones run."""
 
 import json
 import re
@@ -19,13 +19,14 @@ from tests.eval.toys import BOXES, write_toys
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+TEXTS = {path: path.read_text() for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
 TASK = {"--text", "--image", "complete", "reconstruct"}
 
 
 def commands(program: str) -> list[list[str]]:
-    """Words of README's indented lines that call `program`, comments cut off."""
-    lines = re.findall(rf"^    {program} (.+)$", README, re.MULTILINE)
-    return [shlex.split(line, comments=True) for line in lines]
+    """Words of the indented lines that call `program`, each once, comments cut off."""
+    lines = re.findall(rf"^    {program} (.+)$", "\n".join(TEXTS.values()), re.MULTILINE)
+    return [*map(list, dict.fromkeys(tuple(shlex.split(line, comments=True)) for line in lines))]
 
 
 @pytest.mark.parametrize("words", commands("argus3d"), ids=" ".join)
@@ -85,11 +86,32 @@ def test_the_generator_of_the_readme_is_scored_as_shown(tmp_path: Path, monkeypa
     assert len(list(tmp_path.glob("boxes-Boxes-on-*-samples/meshes/*.ply"))) == 6
 
 
-def test_the_cost_table_is_that_of_the_measurements() -> None:
-    assert cost_table.replaced(README, cost_table.cost_table()) == README
-    assert cost_table.replaced(README, cost_table.metrics_table(), "metrics-cost") == README
-    assert cost_table.replaced(README, cost_table.data_table(), "data-cost") == README
-    assert cost_table.replaced(README, cost_table.coverage_table(), "coverage") == README
+@pytest.mark.parametrize("path", cost_table.PLACES, ids=lambda path: path.name)
+def test_the_cost_tables_are_those_of_the_measurements(path: Path) -> None:
+    for name, table in cost_table.PLACES[path].items():
+        assert cost_table.replaced(TEXTS[path], table(), name) == TEXTS[path], name
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_what_is_linked_is_there(path: Path) -> None:
+    # The page of results is made, not committed.
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", TEXTS[path]):
+        assert (path.parent / link).exists(), f"{path.name} links {link}"
+
+
+def test_the_metric_of_the_readme_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, _, rest = README.partition("## Bring your own metric\n")
+    code = textwrap.dedent(rest.partition("\n## ")[0])
+    assert len(code.strip().splitlines()) == 5
+    clouds = np.random.default_rng(0).normal(size=(6, 2048, 3)).astype(np.float32)
+    for name in ("MY_SAMPLES", "REFERENCE"):
+        np.save(tmp_path / f"{name}.npy", clouds)
+        code = code.replace(f'"{name}"', f'"{name}.npy"')
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    assert capsys.readouterr().out == "1.0\n"
 
 
 def test_a_gpu_that_was_measured_gets_its_table(tmp_path: Path) -> None:
@@ -104,12 +126,42 @@ def test_a_gpu_that_was_measured_gets_its_table(tmp_path: Path) -> None:
         cost_table.replaced("no markers", table)
 
 
+def _points(change: dict[str, float], key: str) -> str:
+    return f"{100 * change[key]:.1f}".replace("-", "−")
+
+
+def test_the_surprises_are_those_of_the_measurement() -> None:
+    pair = json.loads((ROOT / "reports" / "sensitivity" / "household.json").read_text())["pairs"][0]
+    found = {
+        choice["key"]: {entry["label"]: entry["changes"] for entry in choice["alternatives"]}
+        for choice in pair["choices"]
+    }
+    (points,), (half,) = found["seed"].values(), found["half"].values()
+    lion, pointflow = (
+        found["emd"][name]["one_nna_emd"] for name in ("approximate, squared (PVD, LION)", "approximate (PointFlow)")
+    )
+    few = found["shapes"]["16"]
+    said = " ".join(README.split())
+    for words in (
+        f"moves 1-NNA-EMD by up to {100 * points['one_nna_emd']['high']:.1f} percentage points",
+        f"COV-EMD by {100 * points['cov_emd']['high']:.1f},",
+        f"1-NNA-CD, on 2,048, by {100 * points['one_nna_cd']['high']:.1f}.",
+        f"raises 1-NNA-EMD by {_points(lion, 'change')} points ({_points(lion, 'low')} to {_points(lion, 'high')})",
+        f"PointFlow's by {_points(pointflow, 'change')} ({_points(pointflow, 'low')} to {_points(pointflow, 'high')})",
+        f"65 others move 1-NNA-CD by up to {100 * half['one_nna_cd']['high']:.1f} points",
+        f"MMD-CD comes out {few['mmd_cd']['change']:.1f} times as large",
+        f"the Fréchet distance {next(value for key, value in few.items() if 'frechet' in key)['change']:.1f} times",
+    ):
+        assert words in said, words
+
+
 def test_the_doctor_is_content() -> None:
     assert eval_main(["doctor"]) == 0
 
 
-def test_the_python_of_the_readme_runs() -> None:
-    code = "\n".join(line[4:] for line in README.splitlines() if line.startswith(("    from argus3d", "    shapes =")))
+def test_the_python_of_the_docs_runs() -> None:
+    lines = TEXTS[ROOT / "docs" / "generate.md"].splitlines()
+    code = "\n".join(line[4:] for line in lines if line.startswith(("    from argus3d", "    shapes =")))
     names: dict[str, object] = {}
     exec(code.replace("count=4", "count=1"), names)
     shapes = names["shapes"]
