@@ -310,7 +310,7 @@ sweeps: $(SWEPT:%=reports/results/sweeps/%.json) ## guidance scale, top-p and to
 
 MOVED := reports/sensitivity/household
 
-sensitivity: $(ROOT)/household/manifest.json $(ROOT)/procedural/manifest.json ## what moves the metrics (an hour; goes on where it stopped)
+sensitivity: $(ROOT)/household/manifest.json $(ROOT)/procedural/manifest.json ## what moves the metrics; goes on where it stopped
 	$(BIN)/argus3d-eval table --sensitivity nano-v1/train_like_test nano-v1/test --name "training set" \
 		--data-root $(ROOT) --cache artifacts/sensitivity --out $(MOVED)
 	$(BIN)/argus3d-eval figure --sensitivity $(MOVED).json --out $(FORMATS:%=reports/figures/sensitivity.%)
