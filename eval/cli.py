@@ -17,7 +17,7 @@ COMMANDS = {
     "nearest": ("eval.nearest", "the nearest training shape of each sample"),
     "memorisation": ("eval.memorisation", "how near samples are to the training set, beside itself"),
     "table": ("eval.table", "tables of results, or of what moves their numbers"),
-    "figure": ("eval.report.figures", "a figure of results"),
+    "figure": ("eval.figure", "a figure of results, or of the trees of ECD"),
     "page": ("eval.report.page", "results, pictures and shapes as one HTML page"),
     "curves": ("eval.report.curves", "learning curves"),
     "sheet": ("eval.report.sheets", "pictures of shapes"),

@@ -9,7 +9,6 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from argus3d.errors import UserError
 from eval.report.style import GENERATOR_COLOURS, GRID_COLOUR, OTHER_COLOUR, picture
 
 Counts = npt.NDArray[np.int64]
@@ -37,7 +36,7 @@ class CodeUse:
 def read_codes(folders: Sequence[Path]) -> list[CodeUse]:
     """Count the tokens of folders of samples.
 
-    Raises : UserError for a folder without tokens
+    Raises : ValueError for a folder without tokens
     """
     return [_read(folder) for folder in folders]
 
@@ -76,7 +75,7 @@ def _colours(count: int) -> list[str]:
 def _read(folder: Path) -> CodeUse:
     files = sorted((folder / "tokens").glob("*.npy"))
     if not files:
-        raise UserError(f"{folder}: no tokens there; give a folder of argus3d sample or argus3d reconstruct")
+        raise ValueError(f"{folder}: no tokens there; give a folder of argus3d sample or argus3d reconstruct")
     found = [np.load(file, allow_pickle=False).ravel() for file in files]
     name = folder.name.replace("_", " ")
     return CodeUse(name, np.bincount(np.concatenate(found).astype(np.int64)), len(files))

@@ -1,12 +1,10 @@
-"""`argus3d-eval figure`: one command for the figures of results, sweeps, choices, graphs and codes."""
+"""`argus3d-eval figure`: one command for the figures of results, sweeps, choices and codes."""
 
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from eval import runs
 from eval.report.codes_figure import codes_figure, read_codes
-from eval.report.graph_figure import SKETCHED, graphs_figure, read_graphs
 from eval.report.metrics_figure import metrics_figure
 from eval.report.rows import read_rows
 from eval.report.sensitivity_figure import sensitivity_figure
@@ -15,26 +13,23 @@ from eval.report.style import write_pictures
 from eval.report.sweep_figures import sweeps_figure
 from eval.report.sweeps import read_sweep
 
-KINDS = ("results", "sweep", "sensitivity", "graph", "codes")
+KINDS = ("results", "sweep", "sensitivity", "codes")
 
 
 def main(argv: Sequence[str]) -> int:
     """Draw one figure, in as many formats as are named."""
-    parser = argparse.ArgumentParser(prog="argus3d-eval figure", description="Figures of measurements.")
+    parser = argparse.ArgumentParser(
+        prog="argus3d-eval figure", description="Figures of measurements.",
+        epilog="The trees of ECD: argus3d-eval figure --graph GENERATED... REFERENCE --out FILE.",
+    )  # fmt: skip
     parser.add_argument("results", nargs="*", type=Path, metavar="RESULT", help="result JSON; rows in this order")
     parser.add_argument("--sweep", action="append", type=Path, help="in place of results: a sweep (JSON)")
     parser.add_argument("--sensitivity", type=Path, metavar="JSON", help="or what table --sensitivity wrote")
-    parser.add_argument(
-        "--graph", nargs="+", metavar="SOURCE",
-        help="or the trees of ECD over generated sets and the last, which is the reference; each a " + runs.SOURCE,
-    )  # fmt: skip
-    parser.add_argument("--count", type=int, default=SKETCHED, help="shapes a set of --graph (default: %(default)s)")
     parser.add_argument("--codes", nargs="+", type=Path, metavar="FOLDER", help="or how often samples use each code")
     parser.add_argument("--out", type=Path, nargs="+", required=True, help="a .png, .svg or .pdf, or several")
-    runs.add_protocol(parser)
     arguments = parser.parse_args(argv)
     if sum(bool(getattr(arguments, kind)) for kind in KINDS) != 1:
-        parser.error("a figure is one of result files, --sweep, --sensitivity, --graph or --codes: name one of them")
+        parser.error("a figure is one of result files, --sweep, --sensitivity, --codes or --graph: name one of them")
     write_pictures(arguments.out, _drawn(arguments))
     return 0
 
@@ -47,9 +42,6 @@ def _drawn(arguments: argparse.Namespace) -> Callable[[str], bytes]:
     if arguments.sensitivity:
         pair = read_pairs(arguments.sensitivity)[0]
         return lambda suffix: sensitivity_figure(pair, suffix)
-    if arguments.graph:
-        graphs = read_graphs(arguments.graph, arguments.count, runs.get(arguments), arguments.data_root)
-        return lambda suffix: graphs_figure(graphs, suffix)
     if arguments.codes:
         codes = read_codes(arguments.codes)
         return lambda suffix: codes_figure(codes, suffix)

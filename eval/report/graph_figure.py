@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -12,20 +11,12 @@ from matplotlib.figure import Figure
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import shortest_path
 
-from eval.clouds import draw as drawn_from
-from eval.clouds import load_clouds, thin
-from eval.distances.backends import chamfer_pairs
-from eval.distances.sets import Sets
-from eval.evaluate import points_of
-from eval.metrics.ecd import Ecd, edge_count, nested_graphs
-from eval.metrics.relabelling import Edges
-from eval.protocol import Protocol
 from eval.report.style import GENERATOR_COLOURS, OTHER_COLOUR, picture
 
-SKETCHED = 60  # shapes a set: more are not told apart
 STEPS = 300  # of the layout, after which nothing moves that could be seen
 ACROSS = 3  # panels beside each other
 
+Edges = npt.NDArray[np.int64]
 Places = npt.NDArray[np.float64]
 
 
@@ -34,43 +25,19 @@ class Graph:
     """A spanning tree over generated shapes, which come first, and reference shapes.
 
     edges : (generated + reference - 1, 2) int64
+    ecd : the statistic of this tree alone, nan where undefined
     """
 
     name: str
     edges: Edges
     generated: int
     reference: int
+    ecd: float
 
     @property
     def kinds(self) -> npt.NDArray[np.int64]:
         """(E,) int64: how many ends of each edge are reference shapes."""
         return (self.edges >= self.generated).sum(axis=1)
-
-    @property
-    def ecd(self) -> Ecd:
-        """The statistic of this tree alone."""
-        return edge_count(self.edges, self.generated, self.reference)
-
-
-def read_graphs(sources: Sequence[str], count: int, protocol: Protocol, data_root: Path) -> list[Graph]:
-    """A tree by Chamfer distance for each generated set with the reference.
-
-    sources : generated sets, then the reference
-    count : shapes of each set, drawn by hash of their ids; fewer where some have no cloud
-    Raises : UserError for a source that is not there or has fewer shapes
-    """
-    if len(sources) < 2:
-        raise ValueError("--graph takes one generated set or more and the reference")
-    loaded = [load_clouds(source, protocol.points, protocol.seed, data_root) for source in sources]
-    drawn = [drawn_from(clouds, count, protocol.seed) for clouds in loaded]
-    size = min(len(clouds.ids) for clouds in drawn)
-    *made, real = [points_of(thin(clouds, size, protocol.seed), clouds.name, protocol) for clouds in drawn]
-    graphs = []
-    for source, points in zip(sources, made, strict=False):
-        pairs = chamfer_pairs(np.concatenate([points, real]), kind=protocol.chamfer)
-        (edges,) = nested_graphs(Sets(pairs, size), (1,))
-        graphs.append(Graph(Path(source).name.replace("_", " "), edges, size, size))
-    return graphs
 
 
 def graphs_figure(graphs: Sequence[Graph], suffix: str = ".png") -> bytes:
@@ -138,8 +105,7 @@ def _panel(panel: Axes, graph: Graph) -> None:
     panel.scatter(real[:, 0], real[:, 1], s=14, facecolor="white", edgecolor=GENERATOR_COLOURS[1], zorder=2)
     panel.set_aspect("equal")
     inside, between, outside = (int((graph.kinds == kind).sum()) for kind in range(3))
-    statistic = graph.ecd
-    value = "undefined" if np.isnan(statistic.value) else f"{statistic.value:.1f}"
+    value = "undefined" if np.isnan(graph.ecd) else f"{graph.ecd:.1f}"
     panel.set_title(
         f"{graph.name}: ECD of this tree {value}\n{between} of {len(graph.edges)} edges between the sets, "
         f"{inside} and {outside} within",

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from argus3d.errors import UserError
 from eval.report.codes_figure import codes_figure, read_codes
 from eval.report.figures import main
 
@@ -50,5 +49,5 @@ def test_by_the_command(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_tokens_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=f"{tmp_path}: no tokens there"):
+    with pytest.raises(ValueError, match=f"{tmp_path}: no tokens there"):
         read_codes([tmp_path])
