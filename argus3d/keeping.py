@@ -2,7 +2,8 @@
 
 The transformer only sees the part; what it draws repeats it roughly. Encoding the drawn surface together with points of
 the part gives tokens of a shape that keeps the part as well as the autoencoder keeps any shape. What still lacks for
-the surface to go through the part is done to the logits, see `argus3d.meshing.through`.
+the surface to go through the part is done to the logits, see `argus3d.meshing.through`. That alone keeps parts about as
+well (UHD 0.0285 against 0.0277 on validation shapes of nano) in half the time, but leaves surfaces ragged around them.
 """
 
 import numpy as np
