@@ -1,19 +1,24 @@
-"""The command line `argus3d`: results as JSON on stdout, people on stderr, exit codes 0, 1 (failure) and 2 (usage)."""
+"""The command line `argus3d`: results as JSON on stdout, people on stderr.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (Ctrl-C).
+"""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-from argus3d import bench_commands as bench
-from argus3d import complete_command, reconstruct_command, sample_command
-from argus3d.checkpoint import commands as checkpoints
-from argus3d.data import commands as data
-from argus3d.errors import UserError
-from argus3d.train import commands as training
+from argus3d.errors import INTERRUPTED, OUT_OF_MEMORY, UserError
 
 
 def parser() -> argparse.ArgumentParser:
     """The parser with all commands; each sets `run`, a function of the parsed arguments."""
+    # Imported here, as it takes seconds in which Ctrl-C is to be heard.
+    from argus3d import bench_commands as bench
+    from argus3d import complete_command, reconstruct_command, sample_command
+    from argus3d.checkpoint import commands as checkpoints
+    from argus3d.data import commands as data
+    from argus3d.train import commands as training
+
     top = argparse.ArgumentParser(prog="argus3d", description="Generate 3D shapes with Argus-3D, and train it.")
     commands = top.add_subparsers(dest="command", required=True)
     data.add_parser(commands)
@@ -34,6 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UserError, OSError) as error:
         print(f"argus3d: {error}", file=sys.stderr)
         return 1
+    except MemoryError:
+        print(f"argus3d: {OUT_OF_MEMORY}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"argus3d: {INTERRUPTED}", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -5,7 +5,7 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 
-from argus3d.errors import UserError
+from argus3d.errors import INTERRUPTED, OUT_OF_MEMORY, UserError
 
 # Each module is imported when its command runs: the doctor must run where a library is broken.
 COMMANDS = {
@@ -27,7 +27,7 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command: JSON on stdout, words on stderr; 0 done, 1 failed, 2 wrong usage."""
+    """Run a command: JSON on stdout, words on stderr; 0 done, 1 failed, 2 wrong usage, 130 interrupted (Ctrl-C)."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if not words or words[0] not in COMMANDS:
@@ -37,6 +37,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UserError, ValueError, OSError) as error:
         print(f"argus3d-eval: {error}", file=sys.stderr)
         return 1
+    except MemoryError:
+        print(f"argus3d-eval: {OUT_OF_MEMORY}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"argus3d-eval: {INTERRUPTED}", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:

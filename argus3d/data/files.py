@@ -1,31 +1,99 @@
 """Files that are either whole or not there."""
 
+import fcntl
 import functools
 import hashlib
 import io
 import json
 import os
+import platform
+import re
+import sys
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from argus3d.errors import UserError
+
+
+def _machine() -> str:
+    """This machine, or the container that numbers its processes for itself, in eight signs."""
+    space = Path("/proc/self/ns/pid")
+    words = f"{platform.node()} {os.readlink(space) if space.is_symlink() else ''}"
+    return hashlib.sha256(words.encode()).hexdigest()[:8]
+
+
+_HERE = _machine()  # scratch files name it beside their process, as folders may be shared
+_SCRATCH = re.compile(r"\..+\.([0-9a-f]{8})-(\d+)\.part(\.[^.]+)?")
+_STALE = 24 * 3600  # seconds after which a scratch file of another machine is nobody's
+
 
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:
     """A scratch path beside `path` that becomes `path` when the block ends well, and is removed when it does not."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    _tidy(path.parent.absolute())
     # The suffix stays last, because numpy, trimesh and matplotlib choose the format by it.
-    scratch = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    scratch = path.with_name(f".{path.stem}.{_HERE}-{os.getpid()}.part{path.suffix}")
     try:
         yield scratch
         os.replace(scratch, path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+@functools.lru_cache(maxsize=256)
+def _tidy(folder: Path) -> None:
+    """Remove what killed processes left half-written; once a folder, as a list of many files takes its time."""
+    for scratch in folder.iterdir():
+        found = _SCRATCH.fullmatch(scratch.name)
+        if found is None:
+            continue
+        with suppress(OSError):  # gone by now, or not ours to remove: it is in nobody's way
+            if _ended(found[1], int(found[2]), scratch.stat().st_mtime):
+                scratch.unlink()
+
+
+def _ended(machine: str, process: int, changed: float) -> bool:
+    """Whether nobody can be writing a scratch file any more."""
+    if machine != _HERE:
+        return time.time() - changed > _STALE
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # another user's, alive
+        return False
+    return False
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep a folder to this process for a block; the system lets go of it however the process ends.
+
+    Raises: UserError while another process holds it.
+    """
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        _lock(opened, folder)
+        yield
+    finally:
+        os.close(opened)
+
+
+def _lock(opened: int, folder: Path) -> None:
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise UserError(f"another run is at work in {folder}; let it end, or name another folder.") from error
+    except OSError as error:
+        print(f"{folder} cannot be locked ({error.strerror}): see that no other run works in it.", file=sys.stderr)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

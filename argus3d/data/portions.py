@@ -28,6 +28,7 @@ Made = Callable[[Sequence[Item]], Iterator[tuple[Item, ShapeFiles | str]]]  # th
 
 MAX_FAILED = 0.5
 FEW_FAILED = 10  # so few stop no run, whatever their share
+NO_MEMORY = "memory ran out; free some, or prepare again with fewer --workers."
 PACK_SIZE = 256  # shapes of a pack, where the source does not come in archives
 
 
@@ -71,7 +72,9 @@ def fill_pack(made: Made, folder: Path, portion: Portion, place: Callable[[Path]
     pack = place(samples)
     if pack.is_file() and records_file(pack).is_file():
         kept = read_records(pack)
-        if {record["id"] for record in kept} == {item.id for item in portion.items}:
+        # Memory that ran out was this machine's failure, not the shape's: the next run tries again.
+        lacked = any(str(record.get("failed")).endswith(NO_MEMORY) for record in kept)
+        if not lacked and {record["id"] for record in kept} == {item.id for item in portion.items}:
             return kept
     records = []
     with pack_writer(pack) as writer:
@@ -82,7 +85,7 @@ def fill_pack(made: Made, folder: Path, portion: Portion, place: Callable[[Path]
             else:
                 records.append(_record(item, shape))
     if all("failed" in record for record in records):
-        pack.unlink()  # an archive that is not there yet: the next run looks again
+        pack.unlink(missing_ok=True)  # an archive that is not there yet: the next run looks again
         return records
     write_records(pack, records)
     return records
@@ -98,6 +101,8 @@ def attempt(item: Item, work: Callable[[], T]) -> T | str:
         return work()
     except UserError as error:
         return str(error)
+    except MemoryError:
+        return f"{item.id}: {NO_MEMORY}"
     except Exception as error:  # one shape in a million that no one has thought of must not stop the others
         return f"{item.id}: {type(error).__name__}: {error}"
 

@@ -37,7 +37,8 @@ class Engine(Protocol):
         gpus : that each worker of a cluster holds; workers on this machine see its devices as they are
 
         An exception of the function is raised in its item's turn, with a note that names the item. Workers that die
-        are replaced. Raises: UserError for an item that killed three workers, or if workers die before they begin.
+        are replaced; so are those that hang, an hour after their last answer. Raises: UserError for an item that killed
+        three workers, or if workers die before they begin.
         """
         ...
 

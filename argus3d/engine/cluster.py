@@ -129,6 +129,9 @@ class _Crew:
         chunk = self._ray.cloudpickle.dumps(items)
         self._asked[worker].append(self._members[worker].apply.remote(chunk))
 
+    def end(self, worker: int) -> None:
+        self._ray.kill(self._members[worker])
+
     def wait(self, seconds: float) -> list[tuple[int, Answer | str]]:
         # An actor answers in order, so that only its oldest answer can be the next.
         numbers = {asked[0]: worker for worker, asked in self._asked.items() if asked}

@@ -75,7 +75,7 @@ class _Crew:
     def hire(self) -> int:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(theirs,), daemon=True)
-        with _environment(thread_settings(1)):
+        with _environment(thread_settings(1)), _without_interrupts():
             process.start()
         theirs.close()
         self._hired += 1
@@ -85,6 +85,9 @@ class _Crew:
     def give(self, worker: int, items: Sequence[Any]) -> None:
         with suppress(BrokenPipeError, ConnectionResetError):  # it died; `wait` says so
             self._members[worker][1].send_bytes(pickle.dumps(items, pickle.HIGHEST_PROTOCOL))
+
+    def end(self, worker: int) -> None:
+        self._members[worker][0].kill()
 
     def wait(self, seconds: float) -> list[tuple[int, Answer | str]]:
         numbers = {pipe: number for number, (_, pipe) in self._members.items()}
@@ -129,7 +132,6 @@ class _Crew:
 
 def _serve(pipe: Connection) -> None:
     """The life of a process. Ctrl-C is the parent's to handle, who then ends this one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # an exit removes scratch files
     inbox: SimpleQueue[bytes] = SimpleQueue()
     Thread(target=_receive, args=(pipe, inbox), daemon=True).start()
@@ -147,6 +149,16 @@ def _receive(pipe: Connection, inbox: "SimpleQueue[bytes]") -> None:
             inbox.put(pipe.recv_bytes())
     except (EOFError, OSError):
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """A process started meanwhile hears no Ctrl-C from its first import on."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Which worker does what: few items on their way, results in order, and another try for what a dead worker had."""
 
 import heapq
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,9 @@ CHUNK_SECONDS = 0.25  # of work sent at once, so that sending costs little besid
 CHUNK_ITEMS = 64
 AHEAD = 8  # chunks a worker that may be finished before their turn comes
 DEATHS = 3  # of workers, by one item or before they begin
-PATIENCE = 600.0  # seconds without any worker
+PATIENCE = 600.0  # seconds without any worker, or without an answer of one before that is said
+HUNG = 3600.0  # seconds without an answer after which a worker hangs, if that is also ...
+OFTEN = 100  # ... so many times the longest that any answer took
 POLL = 0.01  # seconds after which a consumer that took its time is made to hear the workers first
 
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -38,6 +41,10 @@ class Crew(Protocol):
 
     def give(self, worker: int, items: Sequence[Any]) -> None:
         """Send a worker one more chunk."""
+        ...
+
+    def end(self, worker: int) -> None:
+        """End a worker that hangs; `wait` tells of its death."""
         ...
 
     def wait(self, seconds: float) -> list[tuple[int, Answer | str]]:
@@ -67,6 +74,10 @@ class Schedule:
         self._seconds = CHUNK_SECONDS  # an item takes
         self._false_starts = 0
         self._heard = 0.0
+        self._since: dict[int, float] = {}  # when a worker that was given chunks began with the first of them
+        self._longest = 0.0  # seconds that an answer took
+        self._silent: set[int] = set()  # workers that were told of
+        self._hung: dict[int, str] = {}
 
     def results(self, items: Sequence[Any]) -> Iterator[Any]:
         """Results in the order of the items. Raises: RuntimeError if those of an earlier pass were not all taken."""
@@ -104,7 +115,7 @@ class Schedule:
             )
         for worker, answer in answers:
             if isinstance(answer, str):
-                self._bury(worker, answer)
+                self._bury(worker, self._hung.pop(worker, answer))
             elif worker in self._given:
                 self._take(worker, answer)
             else:
@@ -113,15 +124,34 @@ class Schedule:
                 self._idle.add(worker)
                 self._false_starts = 0
         self._heard = time.monotonic()
+        for worker, since in self._since.items():
+            self._watch(worker, self._heard - since)
+
+    def _watch(self, worker: int, silent: float) -> None:
+        """Say when a worker takes long over a chunk, and end one that must be hanging; another does what it had."""
+        if worker in self._hung or silent <= PATIENCE:
+            return
+        if worker not in self._silent:
+            self._silent.add(worker)
+            first = self._given[worker][0].first
+            item = described(first, self._items[first])
+            print(f"a worker is at item {item} since {silent / 60:.0f} minutes; it may hang.", file=sys.stderr)
+        if self._longest and silent > max(HUNG, OFTEN * self._longest):
+            self._hung[worker] = f"no answer for {silent / 60:.0f} minutes"
+            self._crew.end(worker)
 
     def _take(self, worker: int, answer: Answer) -> None:
         chunks = self._given[worker]
         chunk = chunks.popleft()
         self._outcomes.update(zip(range(chunk.first, chunk.end), answer.outcomes, strict=True))
         self._seconds += (answer.seconds / len(answer.outcomes) - self._seconds) / 4
+        self._longest = max(self._longest, answer.seconds)
+        self._silent.discard(worker)
         if chunks:
             self._busy.add(worker)
+            self._since[worker] = time.monotonic()
         else:
+            del self._since[worker]
             self._busy.discard(worker)
             self._idle.add(worker)
 
@@ -129,6 +159,8 @@ class Schedule:
         """Replace a dead worker; the first of its chunks is what it died of, or so it seems."""
         self._idle.discard(worker)
         self._busy.discard(worker)
+        self._silent.discard(worker)
+        self._since.pop(worker, None)
         if worker not in self._given:
             self._false_starts += 1
         if self._false_starts == DEATHS:
@@ -156,6 +188,7 @@ class Schedule:
             self._give(self._busy.pop(), chunk)
 
     def _give(self, worker: int, chunk: _Chunk) -> None:
+        self._since.setdefault(worker, time.monotonic())
         self._given[worker].append(chunk)
         self._crew.give(worker, self._items[chunk.first : chunk.end])
 

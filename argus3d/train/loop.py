@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from argus3d.data.files import held
 from argus3d.errors import UserError
 from argus3d.train.ahead import ahead
 from argus3d.train.average import WeightAverage
@@ -18,7 +19,6 @@ from argus3d.train.processes import first, rank, said_by_first, world
 from argus3d.train.spread import Spread, like, like_parameters, recompute_blocks, together, whole
 from argus3d.train.state import (
     Course,
-    clear_scratch,
     drop_log_after,
     read_state,
     write_best,
@@ -90,9 +90,13 @@ def run(training: Training[Batch], config: LoopConfig, execution: Execution, fol
     `folder/last.pt` holds the state and is resumed from when it is there; `folder/log.jsonl` the course, a line at
     every validation; `folder/best.pt` the weights of the best validation where `config.keep_best` names a metric.
 
-    Raises: UserError when the folder belongs to other settings, or a loss or gradient stops being a number.
+    Raises: UserError when the folder belongs to other settings or another run is at work in it, or a loss or gradient
+    stops being a number.
     """
-    return _Run(training, config, execution, folder).train()
+    if first():
+        folder.mkdir(parents=True, exist_ok=True)
+    with held(folder) if first() else nullcontext():
+        return _Run(training, config, execution, folder).train()
 
 
 class _Run:
@@ -191,9 +195,6 @@ class _Run:
             write_state(self.folder / "last.pt", self.course, self.settings, state)
 
     def _resume(self) -> Course:
-        if first():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            clear_scratch(self.folder)
         found = read_state(self.folder / "last.pt", self.settings, self._before(), shared=world() > 1)
         course = found[0] if found else Course()
         if said_by_first(course.done) != course.done:

@@ -90,12 +90,6 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
             yield f"{name} was {before.get(name)} and is {value}"
 
 
-def clear_scratch(folder: Path) -> None:
-    """Remove the half-written files of a run that was killed while it saved."""
-    for scratch in folder.glob(".*.part.*"):
-        scratch.unlink()
-
-
 def write_log(folder: Path, entry: Mapping[str, Any]) -> None:
     """Add a line to the log."""
     with (folder / "log.jsonl").open("a") as stream:

@@ -9,8 +9,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from argus3d.data.files import write_atomically
 from eval.report.markup import Table
-from eval.report.output import write_whole
 from eval.report.page_compare import comparison
 from eval.report.page_markdown import read_tables
 from eval.report.page_pictures import Picture, figure, sheet
@@ -65,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
         parser.error("--samples takes a folder and at most one JSON of nearest training shapes")
     if any(len(words) == 2 for words in arguments.samples) and not arguments.data_root:
         parser.error("nearest training shapes are read from prepared data: name their folder with --data-root")
-    write_whole(arguments.out, page_html(_gather(arguments, shlex.join(["argus3d-eval", "page", *argv]))))
+    write_atomically(arguments.out, page_html(_gather(arguments, shlex.join(["argus3d-eval", "page", *argv]))))
     return 0
 
 

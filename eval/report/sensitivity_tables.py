@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from argus3d.data.files import write_atomically
 from eval.report.cells import exact
 from eval.report.columns import ARROWS, GENERATION, JSD, Column, of_network
 from eval.report.markup import Cell, Table, latex, markdown
-from eval.report.output import write_whole
 
 SCHEMA = 1
 KNOWN = {column.key: column for block in (*GENERATION.values(), (JSD,)) for column in block}
@@ -30,9 +30,9 @@ CLEAR = "Bold: the interval is clear of no change; of twenty where nothing chang
 def write(content: Mapping[str, Any], base: str) -> None:
     """Write `base`.md, .csv and .tex of what `argus3d-eval table --sensitivity` measured."""
     found = [table for pair in content["pairs"] for table in sensitivity_tables(pair)]
-    write_whole(Path(base + ".csv"), csv_text(content["pairs"]).encode())
-    write_whole(Path(base + ".tex"), "\n".join(latex(table) for table in found).encode())
-    write_whole(Path(base + ".md"), "\n".join(markdown(table) for table in found).encode())
+    write_atomically(Path(base + ".csv"), csv_text(content["pairs"]).encode())
+    write_atomically(Path(base + ".tex"), "\n".join(latex(table) for table in found).encode())
+    write_atomically(Path(base + ".md"), "\n".join(markdown(table) for table in found).encode())
 
 
 def read_pairs(path: Path) -> list[Mapping[str, Any]]:

@@ -10,8 +10,8 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from argus3d.data.files import write_atomically
 from eval.report.glance import glance_sheet
-from eval.report.output import write_whole
 from eval.report.task_sheets import task_sheet
 from eval.report.tiles import (
     GAP,
@@ -62,18 +62,18 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     if arguments.what == "glance":
         classes = arguments.category.split(",") if arguments.category else ()
-        write_whole(arguments.out, glance_sheet(arguments.folder, classes))
+        write_atomically(arguments.out, glance_sheet(arguments.folder, classes))
         return 0
     originals = prepared_pictures(arguments.data_root)
     if arguments.what in ("completions", "guided"):
-        write_whole(arguments.out, task_sheet(arguments.folder, originals))
+        write_atomically(arguments.out, task_sheet(arguments.folder, originals))
     elif arguments.what == "samples":
         nearest = read_json(arguments.nearest)["nearest"]
         rows = sample_rows(arguments.folder, nearest, originals)
-        write_whole(arguments.out, contact_sheet(rows, ("sample", "nearest in training")))
+        write_atomically(arguments.out, contact_sheet(rows, ("sample", "nearest in training")))
     else:
         rows = reconstruction_rows(arguments.folder, originals)
-        write_whole(arguments.out, contact_sheet(rows, ("reconstruction", "original")))
+        write_atomically(arguments.out, contact_sheet(rows, ("reconstruction", "original")))
     return 0
 
 

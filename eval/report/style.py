@@ -9,7 +9,7 @@ import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from eval.report.output import write_whole
+from argus3d.data.files import write_atomically
 from eval.report.rows import CEILING, FLOOR
 
 # Okabe and Ito's palette, which colour-blind readers tell apart; generators take theirs in the order of the rows.
@@ -61,4 +61,4 @@ def write_pictures(paths: Sequence[Path], drawn: Callable[[str], bytes]) -> None
     Raises : ValueError as `picture`, before anything is written
     """
     for path, content in [(path, drawn(path.suffix)) for path in paths]:
-        write_whole(path, content)
+        write_atomically(path, content)

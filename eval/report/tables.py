@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from argus3d.data.files import write_atomically
 from eval.report.cells import (
     cell,
     count,
@@ -30,7 +31,6 @@ from eval.report.columns import (
     network_columns,
 )
 from eval.report.markup import Cell, Table, latex, markdown
-from eval.report.output import write_whole
 from eval.report.rows import Row, better, read_rows
 from eval.report.sweeps import read_sweep, sweep_table
 from eval.report.task_tables import TASKS
@@ -64,11 +64,11 @@ def main(argv: Sequence[str]) -> int:
     rows += [row for sweep in sweeps for row in sweep.rows]
     text = "\n".join(markdown(table) for table in tables)
     if arguments.readme:
-        write_whole(arguments.readme, with_table(arguments.readme.read_text(), markdown(tables[0])).encode())
+        write_atomically(arguments.readme, with_table(arguments.readme.read_text(), markdown(tables[0])).encode())
     base = str(arguments.out)
-    write_whole(Path(base + ".csv"), csv_text(rows).encode())
-    write_whole(Path(base + ".tex"), "\n".join(latex(table) for table in tables).encode())
-    write_whole(Path(base + ".md"), text.encode())
+    write_atomically(Path(base + ".csv"), csv_text(rows).encode())
+    write_atomically(Path(base + ".tex"), "\n".join(latex(table) for table in tables).encode())
+    write_atomically(Path(base + ".md"), text.encode())
     return 0
 
 

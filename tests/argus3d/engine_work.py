@@ -141,3 +141,21 @@ class Sleeps:
     def sleep(self, item: int) -> None:
         note(self.folder / "pids", os.getpid())
         time.sleep(600)
+
+
+@dataclass(frozen=True)
+class Hangs:
+    """Stops its process at one item, the first time or each time."""
+
+    folder: Path
+    at: int
+    always: bool = False
+
+    def __call__(self) -> Callable[[int], int]:
+        return self.work
+
+    def work(self, item: int) -> int:
+        if item == self.at and (self.always or not (self.folder / "hung").exists()):
+            (self.folder / "hung").touch()
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return item * item

@@ -25,6 +25,7 @@ from argus3d.engine.worker import Answer, Worker
 from argus3d.errors import UserError
 from tests.argus3d.engine_work import (
     Draws,
+    Hangs,
     Mishaps,
     alive,
     failing_start,
@@ -67,6 +68,27 @@ def test_an_item_that_kills_is_named(tmp_path: Path) -> None:
     results = engine.local(2).map(Mishaps(tmp_path, kills=(13,)), range(40))
     with pytest.raises(UserError, match=r"3 workers died of item 13, 13 \(exit code -9\); .* leave the item out"):
         list(results)
+    assert active_children() == []
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that are silent for a little while hang."""
+    monkeypatch.setattr(schedule, "PATIENCE", 0.3)
+    monkeypatch.setattr(schedule, "HUNG", 0.6)
+
+
+def test_what_a_hung_worker_had_is_done_by_another(
+    tmp_path: Path, impatient: None, capsys: pytest.CaptureFixture
+) -> None:
+    assert list(engine.local(2).map(Hangs(tmp_path, 31), range(100))) == [item * item for item in range(100)]
+    assert (tmp_path / "hung").exists() and active_children() == []
+    assert "it may hang" in capsys.readouterr().err
+
+
+def test_an_item_that_hangs_each_time_is_named(tmp_path: Path, impatient: None) -> None:
+    with pytest.raises(UserError, match=r"3 workers died of item 13, 13 \(no answer for \d+ minutes\)"):
+        list(engine.local(2).map(Hangs(tmp_path, 13, always=True), range(40)))
     assert active_children() == []
 
 
