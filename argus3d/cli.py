@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from argus3d.errors import INTERRUPTED, OUT_OF_MEMORY, UserError
+from argus3d.errors import INTERRUPTED, OUT_OF_MEMORY, UserError, is_memory
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UserError, OSError) as error:
         print(f"argus3d: {error}", file=sys.stderr)
         return 1
-    except MemoryError:
+    except (MemoryError, RuntimeError) as error:
+        if not is_memory(error):
+            raise
         print(f"argus3d: {OUT_OF_MEMORY}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

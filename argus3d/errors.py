@@ -10,3 +10,11 @@ OUT_OF_MEMORY = (
     "memory ran out; ask for fewer --workers or a smaller --batch-size, where the command has them, or free some. What "
     "was finished is kept."
 )
+
+# What torch and threads say in place of a MemoryError.
+_NO_MEMORY = ("can't allocate memory", "can't start new thread", "CUDA out of memory")
+
+
+def is_memory(error: MemoryError | RuntimeError) -> bool:
+    """Whether an error says that memory ran out."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY)

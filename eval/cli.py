@@ -5,7 +5,7 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 
-from argus3d.errors import INTERRUPTED, OUT_OF_MEMORY, UserError
+from argus3d.errors import INTERRUPTED, OUT_OF_MEMORY, UserError, is_memory
 
 # Each module is imported when its command runs: the doctor must run where a library is broken.
 COMMANDS = {
@@ -37,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UserError, ValueError, OSError) as error:
         print(f"argus3d-eval: {error}", file=sys.stderr)
         return 1
-    except MemoryError:
+    except (MemoryError, RuntimeError) as error:
+        if not is_memory(error):
+            raise
         print(f"argus3d-eval: {OUT_OF_MEMORY}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

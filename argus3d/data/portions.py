@@ -20,7 +20,7 @@ from argus3d.data.stores import (
     write_records,
     write_shape,
 )
-from argus3d.errors import UserError
+from argus3d.errors import UserError, is_memory
 
 T = TypeVar("T")
 Record = dict[str, Any]  # of a failed item: its id and `failed`, the reason
@@ -101,10 +101,9 @@ def attempt(item: Item, work: Callable[[], T]) -> T | str:
         return work()
     except UserError as error:
         return str(error)
-    except MemoryError:
-        return f"{item.id}: {NO_MEMORY}"
     except Exception as error:  # one shape in a million that no one has thought of must not stop the others
-        return f"{item.id}: {type(error).__name__}: {error}"
+        lacked = isinstance(error, MemoryError | RuntimeError) and is_memory(error)
+        return f"{item.id}: {NO_MEMORY}" if lacked else f"{item.id}: {type(error).__name__}: {error}"
 
 
 def collect(
