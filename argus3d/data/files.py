@@ -70,7 +70,8 @@ def _ended(machine: str, process: int, changed: float) -> bool:
         return True
     except PermissionError:  # another user's, alive
         return False
-    return False
+    facts = Path(f"/proc/{process}/stat")  # a dead one that its parent has not asked about is still listed
+    return facts.exists() and facts.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 @contextmanager

@@ -64,7 +64,8 @@ class Run:
         """Seconds of computing so far, by the process and its workers: what a busy machine does not change."""
         with suppress(OSError):
             children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-            self._spent = sum(map(_computed, {self.pid, *map(int, children)}))
+            # Workers that are gone are not counted any more.
+            self._spent = max(self._spent, sum(map(_computed, {self.pid, *map(int, children)})))
         return self._spent
 
     def wait(self, until: Callable[[], bool] = lambda: False, seconds: float = 300.0) -> bool:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,18 @@ def test_the_next_run_removes_what_a_killed_one_left(tmp_path: Path) -> None:
     killed(tmp_path / "a.json")
     assert not (tmp_path / "a.json").exists()
     files.write_json(tmp_path / "b.json", 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["b.json"]
+
+
+def test_a_dead_process_that_is_listed_still_writes_nothing(tmp_path: Path) -> None:
+    left = killed(tmp_path / "a.json")
+    machine = left.name.split(".")[2].partition("-")[0]
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    while "State:\tZ" not in Path(f"/proc/{child.pid}/status").read_text():
+        time.sleep(0.01)
+    left.rename(left.with_name(f".a.{machine}-{child.pid}.part.json"))
+    files.write_json(tmp_path / "b.json", 1)
+    child.wait()
     assert [path.name for path in tmp_path.iterdir()] == ["b.json"]
 
 

@@ -1,0 +1,130 @@
+"""Ctrl-C, and memory that runs out: both commands end in a sentence and keep what was finished."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from argus3d import cli
+from argus3d.data import files
+from argus3d.data.prepare import prepare
+from argus3d.engine import local
+from argus3d.errors import UserError
+from eval import cli as eval_cli
+from tests.argus3d.balls import SMALL, Ball, BallCatalogue
+from tests.argus3d.test_prepare import contents
+from tests.argus3d.test_prepare_killed import command, tree
+from tests.argus3d.trainings import transformer_training
+
+__all__ = ["tree"]  # a fixture
+
+
+def workers_of(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+@pytest.mark.parametrize(
+    ("workers", "moment"),
+    [
+        ("1", lambda run, root: list(root.rglob("settings.json"))),
+        ("2", lambda run, root: len(workers_of(run.pid)) > 2),  # two that still import, and one that counts memory
+    ],
+)
+def test_ctrl_c_ends_in_a_sentence(
+    tree: Path, tmp_path: Path, workers: str, moment: Callable[[subprocess.Popen, Path], object]
+) -> None:
+    words = command(tree, tmp_path, False, workers)
+    # In the background of a shell Ctrl-C is ignored, and so in what is started there.
+    heard = "import signal, runpy; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code = heard + "runpy.run_module('argus3d.cli', run_name='__main__')"
+    run = subprocess.Popen(
+        [sys.executable, "-c", code, *words[3:]], start_new_session=True, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not moment(run, tmp_path):
+        assert run.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(run.pid, signal.SIGINT)
+    said = run.communicate(timeout=60)[1]
+    assert run.returncode == 130 and "Traceback" not in said
+    assert said.splitlines()[-1].startswith("argus3d: interrupted; what was finished is kept")
+
+
+def raising(error: BaseException) -> Callable[..., int]:
+    def run(*_: object) -> int:
+        raise error
+
+    return run
+
+
+@pytest.fixture(params=["argus3d", "argus3d-eval"])
+def failing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], int]:
+    """Runs a command that ends with an exception."""
+
+    def run(error: BaseException) -> int:
+        if request.param == "argus3d":
+            arguments = SimpleNamespace(run=raising(error))
+            monkeypatch.setattr(cli, "parser", lambda: SimpleNamespace(parse_args=lambda _: arguments))
+            return cli.main([])
+        broken = ModuleType("broken")
+        broken.main = raising(error)  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, eval_cli.COMMANDS["score"][0], broken)
+        return eval_cli.main(["score"])
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted; what was finished is kept"),
+        (MemoryError(), 1, "memory ran out; ask for fewer --workers"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), 1, "memory ran out"),
+        (RuntimeError("can't start new thread"), 1, "memory ran out"),
+    ],
+)
+def test_it_is_said_in_a_sentence(
+    failing: Callable[[BaseException], int], error: BaseException, code: int, words: str,
+    capsys: pytest.CaptureFixture,
+) -> None:  # fmt: skip
+    assert failing(error) == code
+    assert words in capsys.readouterr().err
+
+
+def test_other_errors_are_no_lack_of_memory(failing: Callable[[BaseException], int]) -> None:
+    with pytest.raises(RuntimeError, match="a bug"):
+        failing(RuntimeError("a bug"))
+
+
+class Hungry(BallCatalogue):
+    """One of its balls takes more memory than there is, until there is more."""
+
+    lacks = True
+
+    def shape(self, item_id: str) -> Ball:
+        if self.lacks and item_id == "ball-01":
+            raise MemoryError
+        return super().shape(item_id)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_shapes_that_lacked_memory_are_made_by_the_next_run(tmp_path: Path, packed: bool) -> None:
+    hungry = Hungry()
+    failed = prepare(hungry, tmp_path / "lacked", SMALL, local(1), packed)["failed"]
+    assert failed == [["ball-01", "ball-01: memory ran out; free some, or prepare again with fewer --workers."]]
+    hungry.lacks = False
+    for root in ("lacked", "whole"):
+        assert prepare(hungry, tmp_path / root, SMALL, local(1), packed)["failed"] == []
+    assert contents(tmp_path / "lacked") == contents(tmp_path / "whole")
+
+
+def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
+    with files.held(tmp_path), pytest.raises(UserError, match="another run is at work in"):
+        transformer_training().run(tmp_path)
+    assert list(tmp_path.iterdir()) == []
