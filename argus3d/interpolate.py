@@ -5,6 +5,7 @@ from torch import Tensor
 
 from argus3d.errors import UserError
 from argus3d.model.autoencoder import ShapeAutoencoder
+from argus3d.threads import one_thread
 
 
 def interpolate_codes(autoencoder: ShapeAutoencoder, first: Tensor, last: Tensor, steps: int) -> Tensor:
@@ -23,7 +24,7 @@ def interpolate_codes(autoencoder: ShapeAutoencoder, first: Tensor, last: Tensor
             raise UserError(f"tokens must lie in 0 .. {size - 1}.")
     if steps < 2:
         raise UserError(f"{steps} steps lead nowhere; take 2 or more.")
-    with torch.no_grad():
+    with torch.no_grad(), one_thread():
         start, end = autoencoder.quantizer.codebook(torch.stack([first, last]))  # (T, D) each
         share = torch.linspace(0, 1, steps, device=start.device)[:, None, None]
         return autoencoder.quantizer.nearest(torch.lerp(start[None], end[None], share))

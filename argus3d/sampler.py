@@ -13,6 +13,7 @@ from argus3d.decoding import StepDecoder, samples_of
 from argus3d.errors import UserError
 from argus3d.model.conditions import Conditions
 from argus3d.model.transformer import ShapeTransformer
+from argus3d.threads import one_thread
 
 Progress = Callable[[float], None]  # told how many shapes' worth of tokens are done since it was last told
 
@@ -105,7 +106,8 @@ class Sampler:
         fixed = torch.full(uniform.shape, -1) if known is None else known
         conditions, uniform, fixed = conditions.to(device), uniform.to(device), fixed.to(device)
         tile = samples_of(device, self.guidance is not None)
-        with _evaluating(self.transformer):
+        # Products and attention round by how many threads share them, and one token in some thousands would differ.
+        with _evaluating(self.transformer), one_thread():
             batches = torch.arange(len(seeds), device=device).split(tile)
             return torch.cat([self._batch(conditions.rows(b), uniform[b], fixed[b], progress) for b in batches])
 

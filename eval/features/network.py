@@ -6,8 +6,8 @@ features drift with it: between 131 shapes at 2,048 points and the like at 512 t
 Compare sets of equally many points.
 
 Each cloud is brought to its box and its points are sorted before the first layer, and each cloud is computed by itself:
-order of points, company and place in the set change no bit. Duplicated points change nothing but rounding. Another
-processor, or another number of threads, changes features of size 1 to 6 by up to 1e-5.
+order of points, company, place in the set and the number of threads change no bit. Duplicated points change nothing but
+rounding. Another processor changes features of size 1 to 6 by up to 1e-5.
 
 It was trained on shapes that face one way, turned about the vertical by some ten degrees: it hardly sees such a turn,
 but well sees a larger one, and which axis is up. Training shapes and what the network tells apart are in the JSON file
@@ -26,6 +26,7 @@ from safetensors import SafetensorError, safe_open
 
 from argus3d.data.files import sha256_file
 from argus3d.errors import UserError
+from argus3d.threads import one_blas_thread
 from eval.distances.chamfer import checked
 from eval.normalize import normalize
 
@@ -71,7 +72,8 @@ class PointFeatures:
         Source : Qi et al., CVPR 2017
         """
         boxed = normalize(checked(clouds, name), "box", name)
-        return np.stack([self._cloud(points) for points in boxed])
+        with one_blas_thread():
+            return np.stack([self._cloud(points) for points in boxed])
 
     def classify(self, clouds: npt.ArrayLike, name: str = "clouds") -> tuple[list[str], Array]:
         """The likeliest class of each cloud, and the probabilities of all.

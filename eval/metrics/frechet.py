@@ -15,12 +15,15 @@ small sets.
 import numpy as np
 import numpy.typing as npt
 
+from argus3d.threads import one_blas_thread
+
 ROWS = 1024  # of a kernel matrix held at once
 REPEATS = 16
 
 Features = npt.NDArray[np.float64]
 
 
+@one_blas_thread()
 def frechet_distance(generated: npt.ArrayLike, reference: npt.ArrayLike) -> float:
     """Squared distance between the means and between the covariances of two sets, taken for Gaussians.
 
@@ -33,6 +36,7 @@ def frechet_distance(generated: npt.ArrayLike, reference: npt.ArrayLike) -> floa
     return _frechet(*_both(generated, reference))
 
 
+@one_blas_thread()
 def frechet_extrapolated(generated: npt.ArrayLike, reference: npt.ArrayLike, seed: int = 0) -> float:
     """What the Frechet distance would come to for endless sets, if its bias went exactly with 1/G + 1/R.
 
@@ -57,6 +61,7 @@ def frechet_extrapolated(generated: npt.ArrayLike, reference: npt.ArrayLike, see
     return 2 * _frechet(g, r) - float(np.mean(halves))
 
 
+@one_blas_thread()
 def kernel_distance(generated: npt.ArrayLike, reference: npt.ArrayLike) -> float:
     """Squared maximum mean discrepancy of the kernel (x . y / D + 1)^3, estimated without bias.
 
