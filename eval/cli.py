@@ -16,6 +16,7 @@ COMMANDS = {
     "reconstruction": ("eval.reconstruction_command", "measure shapes that came back against the shapes they were"),
     "nearest": ("eval.nearest", "the nearest training shape of each sample"),
     "memorisation": ("eval.memorisation", "how near samples are to the training set, beside itself"),
+    "rerun": ("eval.rerun", "repeat a result from its own record, and compare"),
     "table": ("eval.table", "tables of results, or of what moves their numbers"),
     "figure": ("eval.figure", "a figure of results, or of the trees of ECD"),
     "page": ("eval.report.page", "results, pictures and shapes as one HTML page"),

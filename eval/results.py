@@ -17,6 +17,7 @@ from argus3d.data.files import write_json
 from eval.protocol import Protocol
 
 SCHEMA = 1
+RECORD = ".run.json"  # in the place of a result's .json: its run record
 DIRECTIONS = ("lower", "higher", "towards")
 LIBRARIES = ("numpy", "scipy", "numba", "trimesh", "torch")
 
@@ -119,7 +120,7 @@ class Result:
 
 def write(result: Result, run_record: Mapping[str, Any], path: Path) -> None:
     """Write the run record to `<name>.run.json` beside `path`, then the result to `path`."""
-    write_json(path.with_suffix(".run.json"), dict(run_record))
+    write_json(path.with_suffix(RECORD), dict(run_record))
     write_json(path, result.to_json())
 
 

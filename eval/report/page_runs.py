@@ -10,8 +10,7 @@ from typing import Any
 from eval.report.markup import Cell, Table
 from eval.report.rows import ROLES, Row, read_rows
 from eval.report.task_tables import TASKS
-
-RECORD = ".run.json"
+from eval.results import RECORD
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from argus3d.compiled import compile_anew_with
 from argus3d.data.solid.rays import UVW, cheapest_axis, column_at, columns_for, columns_of
 
 
@@ -94,3 +95,6 @@ def squared_distance(triangle, point):  # type: ignore[no-untyped-def]
         t = min(max(vc / area, 0.0), 1.0 - s)
     x, y, z = apx - s * abx - t * acx, apy - s * aby - t * acy, apz - s * abz - t * acz
     return x * x + y * y + z * z
+
+
+compile_anew_with(__name__, "argus3d.data.solid.rays")

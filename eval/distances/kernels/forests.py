@@ -10,6 +10,7 @@ at its distance. `state` and `values` are those of kernels/known.py; pairs stand
 import numpy as np
 from numba import njit, prange
 
+from argus3d.compiled import compile_anew_with
 from eval.distances.kernels.groups import root_of
 from eval.distances.kernels.known import as_float, bits_below
 
@@ -213,3 +214,6 @@ def _pop(heap, waiting):  # type: ignore[no-untyped-def]
         place = child
     heap[place, 0], heap[place, 1], heap[place, 2] = value, row, column
     return last
+
+
+compile_anew_with(__name__, "eval.distances.kernels.groups", "eval.distances.kernels.known")

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
+from argus3d.compiled import compile_anew_with
 from eval.distances.kernels.blocks import BLOCK, Blocks
 from eval.distances.kernels.nearest import block_minima
 
@@ -134,3 +135,6 @@ def _fields(vertices, points, lows, highs):  # type: ignore[no-untyped-def]
             best = out[i, block * BLOCK : (block + 1) * BLOCK]
             block_minima(vertices[block], box, points[i], lows[i], highs[i], bound, chosen, best)
     return out
+
+
+compile_anew_with(__name__, "eval.distances.kernels.blocks", "eval.distances.kernels.nearest")

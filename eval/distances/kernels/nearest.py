@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
+from argus3d.compiled import compile_anew_with
 from eval.distances.kernels.blocks import BLOCK, LEAF, LEAVES, Blocks
 
 UNROLL = 4
@@ -193,3 +194,6 @@ def _visit(query, points, leaf, best):  # type: ignore[no-untyped-def]
             d0 = d0 if d0 < d2 else d2
             old = best[lane]
             best[lane] = d0 if d0 < old else old
+
+
+compile_anew_with(__name__, "eval.distances.kernels.blocks")

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
+from argus3d.compiled import compile_anew_with
 from eval.distances.light_field.views import ORIENTATIONS, PERMUTATIONS, VIEWS
 
 UNROLL = 4  # numbers of a descriptor taken at once: fewer passes over the sums
@@ -164,3 +165,6 @@ def _bounds(a, b, rows, columns):  # type: ignore[no-untyped-def]
                 least = min(least, total)
         out[pair] = least
     return out
+
+
+compile_anew_with(__name__, "eval.distances.light_field.views")

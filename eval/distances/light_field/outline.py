@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
+from argus3d.compiled import compile_anew_with
 from eval.distances.kernels.groups import root_of
 from eval.distances.light_field.region import box_of
 from eval.distances.light_field.silhouettes import Pixels
@@ -171,3 +172,6 @@ def _within(pixel, around):  # type: ignore[no-untyped-def]
             if column > pixel[1]:
                 inside = not inside
     return inside
+
+
+compile_anew_with(__name__, "eval.distances.kernels.groups", "eval.distances.light_field.region")

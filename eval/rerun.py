@@ -1,0 +1,209 @@
+"""`argus3d-eval rerun`: a result once more, from its own record, compared with what it was.
+
+The command that made a result stands in the run record beside it, not in the result: where files lie, which engine
+computed and what was kept change no number, and equal measurements shall be equal files. Where the record is lost, or
+the shapes lie elsewhere by now, the command is typed again; the result knows its protocol and the hashes of its clouds,
+so that other shapes do not go unnoticed.
+"""
+
+import argparse
+import importlib
+import io
+import json
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from argus3d.data.files import write_json
+from argus3d.errors import UserError
+from eval.results import RECORD, Result, read
+
+COMMANDS = {
+    "score": "eval.score",
+    "halves": "eval.halves",
+    "reconstruction": "eval.reconstruction_command",
+    "completion": "eval.completion_command",
+    "guided": "eval.guided_command",
+    "memorisation": "eval.memorisation",
+}
+# Where things go and who computes: no number depends on it, and nothing that is there may be written to. Name and
+# protocol are the result's own.
+LEFT_OUT = ("--out", "--name", "--protocol", "--cache", "--samples", "--engine", "--address", "--workers")
+NUMBERS = ("metrics", "per_category")  # compared within the tolerance
+
+Difference = tuple[str, Any, Any]  # of which field, what was, what is
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure again, compare, and say what differs; 0 where nothing does."""
+    arguments = _parser().parse_args(argv)
+    if arguments.tolerance < 0:
+        raise UserError(f"--tolerance {arguments.tolerance} must be 0 or more.")
+    if arguments.out and arguments.out.resolve() == arguments.result.resolve():
+        raise UserError(f"{arguments.out} is the result that is to be repeated; give --out another name.")
+    was = read_result(arguments.result)
+    words = _typed(arguments.command) or recorded(arguments.result)
+    if arguments.data_root is not None:
+        words = [*without(words, ("--data-root",)), "--data-root", str(arguments.data_root)]
+    print(f"repeats: {shlex.join(['argus3d-eval', *without(words, LEFT_OUT)])}", file=sys.stderr)
+    now = repeated(words, was, arguments.out)
+    found = differences(was.to_json(), now.to_json(), arguments.tolerance)
+    for line in _said(found):
+        print(line, file=sys.stderr)
+    print(json.dumps(_report(was, found, arguments.tolerance), indent=1, sort_keys=True, allow_nan=False))
+    return int(bool(found))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="argus3d-eval rerun",
+        usage="%(prog)s [--data-root ROOT] [--tolerance T] [--out OUT] RESULT [COMMAND ...]",
+        description="Measure what a result measured once more, by the command in its run record, and compare. The "
+        "result is left alone; generators are run again. Exit code 0 where nothing differs, 1 otherwise.",
+    )
+    parser.add_argument("result", type=Path, metavar="RESULT", help="result JSON of " + ", ".join(COMMANDS))
+    parser.add_argument("--data-root", type=Path, help="of prepared data (default: as typed then)")
+    parser.add_argument(
+        "--tolerance", type=float, default=0.0, metavar="T",
+        help="how far numbers may be apart, as a share of the larger; hashes and counts may not (default: 0)",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, help="also keep the new result, under this name")
+    parser.add_argument(
+        "command", nargs=argparse.REMAINDER, metavar="COMMAND",
+        help="such as score MY_SAMPLES SPLIT/PART, where there is no record or files lie elsewhere by now",
+    )  # fmt: skip
+    return parser
+
+
+def read_result(path: Path) -> Result:
+    """The result in a file. Raises : UserError for one that is not there or holds none"""
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file; give a result that argus3d-eval wrote.")
+    try:
+        return read(path)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise UserError(f"{path}: no result ({error}); give one that argus3d-eval wrote.") from error
+
+
+def recorded(path: Path) -> list[str]:
+    """The words behind `argus3d-eval` that made a result, by the record beside it.
+
+    Raises : UserError where there is none or it says nothing that can be repeated; and for a generator of a user's own:
+        no code is run because a file says so
+    """
+    record = path.with_suffix(RECORD)
+    again = f"type it: argus3d-eval rerun {shlex.quote(str(path))} score SAMPLES REFERENCE"
+    if not record.is_file():
+        raise UserError(f"{path}: {record.name}, which holds the command, is not beside it; {again}")
+    try:
+        words = shlex.split(json.loads(record.read_text())["command"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{record}: no run record ({error}); {again}") from error
+    if words[:1] != ["argus3d-eval"] or words[1:2] == []:
+        raise UserError(f"{record}: {shlex.join(words) or 'nothing'} is no command of argus3d-eval; {again}")
+    if any(word.startswith("--g") for word in words):
+        raise UserError(f"{record}: its command runs code of its own, {shlex.join(words)}; if that is wanted, {again}")
+    return words[1:]
+
+
+def _typed(words: Sequence[str]) -> list[str]:
+    """The command as typed, with or without what every command begins with."""
+    rest = list(words)
+    for first in ("--", "argus3d-eval"):
+        if rest[:1] == [first]:
+            rest = rest[1:]
+    return rest
+
+
+def without(words: Sequence[str], options: Sequence[str]) -> list[str]:
+    """The words but some options, each of which has a value."""
+    kept: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word in options:
+            next(rest, None)
+        elif not word.startswith(tuple(f"{option}=" for option in options)):
+            kept.append(word)
+    return kept
+
+
+def repeated(words: Sequence[str], was: Result, out: Path | None) -> Result:
+    """What a command measures now, by the name and the protocol of a result.
+
+    out : where to keep it, with its record; None keeps nothing
+
+    Raises : UserError for a command that measures nothing, or that fails
+    """
+    if words[0] not in COMMANDS:
+        raise UserError(f"argus3d-eval {words[0]} measures nothing; rerun knows {', '.join(COMMANDS)}.")
+    with tempfile.TemporaryDirectory() as place:
+        protocol, target = Path(place) / "protocol.json", out or Path(place) / "again.json"
+        write_json(protocol, was.protocol.to_json())
+        own = ["--name", was.name, "--protocol", str(protocol), "--out", str(target)]
+        if words[0] == "score" and any(word.startswith(("--ch", "--g")) for word in words):
+            own += ["--samples", str(Path(place) / "samples")]  # made anew, and not where others are
+        try:
+            with redirect_stdout(io.StringIO()):
+                importlib.import_module(COMMANDS[words[0]]).main([*without(words[1:], LEFT_OUT), *own])
+        except SystemExit as error:  # argparse has said what is wrong
+            raise UserError(f"argus3d-eval {shlex.join(words)} is no command that can be repeated.") from error
+        except (UserError, ValueError, OSError) as error:
+            raise UserError(
+                f"{error}\nThe command is repeated here, and its paths are those of then; go where it was typed, or "
+                "type it behind the result with the paths of today."
+            ) from error
+        return read(target)
+
+
+def differences(was: Mapping[str, Any], now: Mapping[str, Any], tolerance: float = 0.0) -> list[Difference]:
+    """Fields of results (as `Result.to_json`) that differ: hashes and counts first, None where a field is missing.
+
+    tolerance : of numbers in `NUMBERS`, as a share of the larger of both
+    """
+    old, new = dict(_leaves(was)), dict(_leaves(now))
+    keys = sorted({*old, *new}, key=lambda key: (key.split("/")[0] in NUMBERS, key))
+    return [
+        (key, old.get(key), new.get(key))
+        for key in keys
+        if not (key in old and key in new and _alike(key, old[key], new[key], tolerance))
+    ]
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Names such as metrics/mmd_cd/value, and what they stand for; lists are taken whole."""
+    if not isinstance(value, Mapping):
+        yield path, value
+        return
+    for key, entry in value.items():
+        yield from _leaves(entry, f"{path}/{key}" if path else str(key))
+
+
+def _alike(key: str, was: Any, now: Any, tolerance: float) -> bool:
+    numbers = isinstance(was, int | float) and isinstance(now, int | float)
+    if numbers and key.split("/")[0] in NUMBERS:
+        return abs(was - now) <= tolerance * max(abs(was), abs(now))
+    # As JSON: a tuple is a list there.
+    return bool(json.dumps(was) == json.dumps(now))
+
+
+def _said(found: Sequence[Difference]) -> list[str]:
+    keys = {key for key, _, _ in found}
+    lines = [f"the {role} shapes are others" for role in ("generated", "reference") if f"data/{role}" in keys]
+    if "data/checkpoint" in keys:
+        lines.append("the checkpoint is another")
+    return [*lines, f"{len(found)} fields differ" if found else "nothing differs"]
+
+
+def _report(was: Result, found: Sequence[Difference], tolerance: float) -> dict[str, Any]:
+    """What was compared, by the parts of a result, and what differs."""
+    changed = {key.split("/")[0] for key, _, _ in found}
+    return {
+        "name": was.name,
+        "tolerance": tolerance,
+        "equal": sorted(key for key in was.to_json() if key not in changed),
+        "differing": [{"field": key, "was": old, "is": new} for key, old, new in found],
+    }
