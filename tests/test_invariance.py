@@ -1,17 +1,31 @@
 """What numbers do not depend on, where no other test shows it; docs/trust.md names them all."""
 
+import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import trimesh
 from threadpoolctl import threadpool_limits
 
+from argus3d.data.solid import MeshSolid
+from argus3d.engine.worker import THREADS
 from argus3d.generator import ArgusGenerator, Request
 from argus3d.sampler import Draw, Sampler
+from eval.evaluate import evaluate
 from eval.features import load
 from eval.metrics.frechet import frechet_distance, frechet_extrapolated, kernel_distance
+from eval.rerun import differences
+from tests.measured_here import clouds, measured
+
+ROOT = Path(__file__).parent.parent
 
 
 def by_threads(count: int, compute: Callable[[], Any]) -> Any:
@@ -62,3 +76,57 @@ def test_logits_of_completions_are_the_same_by_any_number_of_threads(
         return seen
 
     np.testing.assert_array_equal(by_threads(2, logits), by_threads(1, logits))
+
+
+def test_a_prepared_mesh_is_the_same_by_any_number_of_threads() -> None:
+    ball = trimesh.creation.icosphere(subdivisions=4)
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+
+    def prepared() -> list[np.ndarray]:
+        """Points, normals and occupancies of a mesh that was turned on its way in."""
+        solid = MeshSolid.from_mesh(np.asarray(ball.vertices) @ turn.T, np.asarray(ball.faces), "ball")
+        queries = np.random.default_rng(2).uniform(-0.55, 0.55, (4000, 3))
+        return [*solid.surface(4096, np.random.default_rng(1)), solid.contains(queries)]
+
+    for one, two in zip(by_threads(1, prepared), by_threads(2, prepared), strict=True):
+        np.testing.assert_array_equal(two, one)
+
+
+def test_order_of_shapes_moves_no_metric() -> None:
+    few, others = clouds(0), clouds(1)
+    rng = np.random.default_rng(0)
+    before = evaluate(few, others, "smoke").metrics
+    after = evaluate(rng.permutation(few), rng.permutation(others), "smoke").metrics
+    assert before.keys() == after.keys()
+    for key, entry in before.items():
+        exact = key.startswith(("cov", "one_nna", "ecd"))
+        assert after[key].value == (entry.value if exact else pytest.approx(entry.value, rel=1e-9)), key
+
+
+def in_another_process(**settings: str) -> dict[str, Any]:
+    """What `tests.measured_here` prints under other environment variables."""
+    command = [sys.executable, "-m", "tests.measured_here"]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | settings, check=True, capture_output=True, text=True)
+    return dict(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize(
+    ("settings", "tolerance"),
+    [
+        (dict.fromkeys(THREADS, "2"), 0.0),
+        ({"NUMBA_CPU_NAME": "generic"}, 1e-5),
+    ],
+    ids=["threads", "narrow"],
+)
+def test_another_process_measures_the_same(settings: dict[str, str], tolerance: float) -> None:
+    here, there = json.loads(json.dumps(measured())), in_another_process(**settings)
+    np.testing.assert_allclose(there["chamfer"], here["chamfer"], rtol=tolerance)
+    np.testing.assert_allclose(there["emd"], here["emd"], rtol=min(tolerance, 1e-9))
+    assert differences(here["result"], there["result"], tolerance) == []
+
+
+def test_every_test_that_the_manual_names_is_there() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "trust.md").read_text())
+    assert len(named) > 30
+    for file, name in named:
+        assert re.search(rf"^def {name}\(", (ROOT / file).read_text(), re.M), f"{file} has no {name}"
