@@ -5,6 +5,10 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from tests.offline import attempts, no_network
+
+__all__ = ["attempts", "no_network", "threads"]
+
 
 @pytest.fixture(autouse=True)
 def threads() -> Iterator[None]:
