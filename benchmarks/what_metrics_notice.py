@@ -228,13 +228,16 @@ def report(cells: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def table(content: dict[str, Any]) -> str:
-    """Markdown: for each defect and metric the smallest sets that notice, below it the power at each size."""
+    """Markdown: for each defect and metric the smallest sets that notice, below it the power at each size.
+
+    content : of at least one size, all defects measured
+    """
     cells = {(one["defect"], one["size"]): one for one in content["cells"]}
-    sizes = sorted({size for _, size in cells})
-    defects = [name for name in DEFECTS if all((name, size) in cells for size in sizes)]
-    repeats = sorted({one["repeats"] for one in content["cells"]})
+    # Of a run that was cut off, the sizes that it finished.
+    sizes = [size for size in sorted({size for _, size in cells}) if all((name, size) in cells for name in DEFECTS)]
+    repeats = min(cells[name, size]["repeats"] for name in DEFECTS for size in sizes)
     rows = []
-    for name in defects:
+    for name in DEFECTS:
         powers = [[cells[name, size]["metrics"][key]["noticed_percent"] for size in sizes] for key in COLUMNS]
         rows.append([Cell(name), *(_cell(name, power, sizes) for power in powers)])
     protocol = content["protocol"]
@@ -245,9 +248,9 @@ def table(content: dict[str, Any]) -> str:
             header=[Cell("what is wrong"), *(Cell(title) for title in COLUMNS.values())],
             rows=rows,
             notes=[
-                f"Below: in how many of 100 cases at {', '.join(map(str, sizes))} shapes a set ({repeats[0]} repeats "
-                "each, so up to ± 16). 1-NNA and ECD by their p-value, the others by a 95 % interval without the mean "
-                "of samples without a defect, which a user knows less well.",
+                f"Below: in how many of 100 cases at {', '.join(map(str, sizes))} shapes a set ({repeats} repeats "
+                f"each: ± {100 * 1.96 * (0.25 / repeats) ** 0.5:.0f} at most). 1-NNA and ECD by their p-value, the "
+                "others by a 95 % interval without the mean of samples without a defect, which a user knows less well.",
                 f"The first row are false alarms, the worst and all; {100 * ALPHA:.0f} would be as it should. Copies "
                 "of as many training shapes as there are samples are of that row too: they are draws from the same "
                 "distribution, and no metric here can tell (`argus3d-eval memorisation` does).",
