@@ -55,9 +55,9 @@ ALPHA = 1 - PROTOCOL.confidence
 ENOUGH = 0.8  # power that a cell of the table asks for
 UNALTERED = "nothing"
 COLUMNS = {
-    "mmd_cd": "MMD-CD", "cov_cd": "COV-CD", "one_nna_cd": "1-NNA-CD", "ecd_cd": "ECD-CD", "mmd_emd": "MMD-EMD",
-    "cov_emd": "COV-EMD", "one_nna_emd": "1-NNA-EMD", "ecd_emd": "ECD-EMD", "jsd": "JSD", "frechet": "Fréchet",
-    "kernel": "kernel",
+    "mmd_cd": "MMD-CD", "cov_cd": "COV-CD", "one_nna_cd": "1-NNA-CD", "ecd_cd": "ECD-CD", "ecd1_cd": "ECD-CD, k = 1",
+    "mmd_emd": "MMD-EMD", "cov_emd": "COV-EMD", "one_nna_emd": "1-NNA-EMD", "ecd_emd": "ECD-EMD",
+    "ecd1_emd": "ECD-EMD, k = 1", "jsd": "JSD", "frechet": "Fréchet", "kernel": "kernel",
 }  # fmt: skip
 
 

@@ -2,10 +2,12 @@
 
 Under "same distribution" its mean is 2 at any size, so a perfect generator scores about 2, not 0; 5.99 is the 95 %
 point. It grows with the number of shapes and with k (to about k N for sets that lie apart): values of different set
-sizes or k must not be compared. It is two-sided, copies of the reference raise it too, so read it with its parts:
-zw well above 0 means the sets lie apart, well below 0 that generated shapes sit closer to references than references to
-each other; zd above 0 means that the generated set is the tighter one. Exact copies of the whole reference make every
-edge between two shapes tie with those between their copies; the tie rule then takes the generated side's, and zd rises.
+sizes or k must not be compared. It is two-sided, so read it with its parts: zw well above 0 means the sets lie apart,
+well below 0 that generated shapes sit closer to references than references to each other; zd above 0 means that the
+generated set is the tighter one. Copies of the reference raise S of one tree; of ten trees, in which a copy is one of
+some twenty neighbours, S can stay below 2 (reports/tables/what-metrics-notice.md). Exact copies of the whole reference
+make every edge between two shapes tie with those between their copies; the tie rule then takes the generated side's,
+and zd rises.
 
 The p-value is that of S among relabellings of the same graph; for a few hundred shapes and few trees it is near the
 tail of a chi-square of two degrees of freedom, exp(-S / 2), but needs no such limit.
