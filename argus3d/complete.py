@@ -2,14 +2,13 @@
 
 import io
 import re
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 import trimesh
 from numpy.typing import NDArray
 
+from argus3d.data.arrays import read_npy, read_npz
 from argus3d.data.formats.gltf import BROKEN
 from argus3d.data.formats.mesh_files import MESH_SUFFIXES, read_mesh_file
 from argus3d.data.partial import bottom_half, random_viewpoint
@@ -78,11 +77,9 @@ def _points(path: Path, count: int, rng: np.random.Generator) -> NDArray[np.floa
 
 def _array(path: Path) -> NDArray[np.float64]:
     try:
-        with path.open("rb") as stream:
-            stored = np.load(stream, allow_pickle=False)
-            array = stored if isinstance(stored, np.ndarray) else stored["points"]
-            points: NDArray[np.float64] = np.asarray(array, np.float64)
-    except (*BROKEN, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        array = read_npy(path) if path.suffix.lower() == ".npy" else read_npz(path, ["points"])["points"]
+        points: NDArray[np.float64] = np.asarray(array, np.float64)
+    except BROKEN as error:
         raise UserError(f"{path}: cannot be read as an array of points ({_reason(error)}); write it again.") from error
     return points
 

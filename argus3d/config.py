@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, fields
 from typing import Any, Self
 
 from argus3d.errors import UserError
@@ -10,16 +10,36 @@ from argus3d.errors import UserError
 CONDITION_KINDS = ("text", "image", "part")
 ENCODER_UNETS = ("none", "unused", "used")
 REPRESENTATIONS = ("coupled", "triplane", "grid")
+MAX_SIZE = 1 << 20
+# Of what is repeated in a model, and of powers of two.
+_MOST = {"layers": 512, "blocks": 512, "unet_depth": 16, "down_steps": 16, "plane_resolution": 1 << 14}
 
 
 def _from_dict(cls: type, values: dict[str, Any]) -> Any:
     """Fields that have defaults may be missing: files from before they were there mean the defaults."""
+    if not isinstance(values, dict):
+        raise UserError(f"{cls.__name__}: expected an object of sizes, not {str(values)[:40]!r}.")
     known = {field.name for field in fields(cls)}
     needed = {field.name for field in fields(cls) if field.default is MISSING}
     unknown, missing = sorted(set(values) - known), sorted(needed - set(values))
     if unknown or missing:
         raise UserError(f"{cls.__name__}: unknown keys {unknown}, missing keys {missing}; it is of another version.")
+    for field in fields(cls):
+        if field.name in values:
+            _require_fit(cls.__name__, field, values[field.name])
     return cls(**values)
+
+
+def _require_fit(owner: str, field: "Field[Any]", value: Any) -> None:
+    """Refuse what no model has: sizes beyond all memory would be counted, or filled, for hours before they fail."""
+    if field.type is int or (field.type == int | None and value is not None):
+        least, most = int(field.name not in ("down_steps", "classes")), _MOST.get(field.name, MAX_SIZE)
+        if type(value) is not int or not least <= value <= most:
+            raise UserError(f"{owner}: {field.name} is {str(value)[:40]}, not a whole number from {least} to {most}.")
+    if field.type is float and (type(value) not in (int, float) or not abs(value) < MAX_SIZE):
+        raise UserError(f"{owner}: {field.name} is {str(value)[:40]}, not a finite number.")
+    if field.type in (str, bool) and not isinstance(value, field.type):
+        raise UserError(f"{owner}: {field.name} is {str(value)[:40]!r}, not of the type {field.type.__name__}.")
 
 
 @dataclass(frozen=True)
@@ -154,6 +174,8 @@ class TransformerConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The inverse of `dataclasses.asdict`. Raises: UserError for unknown or missing keys."""
+        if not isinstance(values, dict) or not isinstance(values.get("conditions", ()), list | tuple):
+            raise UserError("TransformerConfig: expected an object of sizes, whose conditions are a list.")
         conditions = tuple(_from_dict(ConditionConfig, condition) for condition in values.get("conditions", ()))
         transformer: Self = _from_dict(cls, values | {"conditions": conditions})
         return transformer
@@ -209,8 +231,12 @@ class ArgusConfig:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The inverse of `to_json`. Raises: UserError for unknown or missing keys."""
-        return cls.from_dict(json.loads(text))
+        """The inverse of `to_json`. Raises: UserError for unknown or missing keys, or a text that is no JSON object."""
+        try:
+            values = dict(json.loads(text))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise UserError(f"a configuration is a JSON object ({error}).") from error
+        return cls.from_dict(values)
 
 
 _PAPER_AUTOENCODER = AutoencoderConfig(256, 32, 32, 32, 4, 32, 512, 8192, 4, 0.4, 5, 0.1, 3)

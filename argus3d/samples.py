@@ -11,7 +11,8 @@ import numpy as np
 import trimesh
 from numpy.typing import NDArray
 
-from argus3d.data.files import beside, write_atomically, write_json
+from argus3d.data.arrays import read_npy
+from argus3d.data.files import beside, is_name, read_json, read_json_object, write_atomically, write_json
 from argus3d.errors import UserError
 from argus3d.generator import Sample
 from argus3d.render import render_png
@@ -34,11 +35,11 @@ class SampleFolder:
     _records: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        path = self.folder / "settings.json"
-        if path.exists() and json.loads(path.read_text()) != json.loads(json.dumps(self.settings)):
+        path, way_out = self.folder / "settings.json", "name another folder, or remove this one"
+        if path.exists() and read_json(path, way_out) != json.loads(json.dumps(self.settings)):
             raise UserError(f"{self.folder} holds shapes of other settings (see {path}); name another folder.")
         for record in sorted((self.folder / "records").glob("*.json")):
-            self._records[record.stem] = json.loads(record.read_text())
+            self._records[record.stem] = read_json_object(record, "remove it, and its shape is made again")
 
     def __contains__(self, sample_id: str) -> bool:
         return sample_id in self._records
@@ -112,8 +113,24 @@ def read_tokens(folder: Path) -> NDArray[np.int64]:
     path = folder / "manifest.json"
     if not path.exists():
         raise UserError(f"{path} is missing; make the folder with `argus3d reconstruct` or `argus3d sample` first.")
-    ids = [sample["id"] for sample in json.loads(path.read_text())["samples"]]
-    return np.stack([np.load(folder / "tokens" / f"{sample_id}.npy", allow_pickle=False) for sample_id in ids])
+    samples = read_json_object(path).get("samples")
+    ids = [sample.get("id") if isinstance(sample, dict) else None for sample in samples] if samples else [None]
+    if not all(map(is_name, ids)):
+        raise UserError(f"{path} names no samples, or one whose id is no name; make the folder again.")
+    tokens = [_tokens_of(folder / "tokens" / f"{sample_id}.npy") for sample_id in ids]
+    if len({array.shape for array in tokens}) > 1:
+        raise UserError(f"{folder / 'tokens'} holds sequences of several lengths; make the folder again.")
+    return np.stack(tokens)
+
+
+def _tokens_of(path: Path) -> NDArray[np.int64]:
+    try:
+        tokens = read_npy(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}); make the folder again.") from error
+    if tokens.ndim != 1 or tokens.dtype.kind not in "iu":
+        raise UserError(f"{path} holds {tokens.dtype} {tokens.shape}, no tokens; make the folder again.")
+    return tokens
 
 
 def slug(words: str) -> str:

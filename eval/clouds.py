@@ -4,6 +4,7 @@ Each shape is drawn from a random stream of its own, (seed, id): order, count an
 """
 
 import hashlib
+import zipfile
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from argus3d.data.arrays import read_npy, read_npz
+from argus3d.data.files import require_bounded
 from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
 from eval.sources import Job, chosen_points, jobs_of
@@ -188,6 +191,8 @@ def _gather(name: str, jobs: list[Job], points: int, seed: int, with_normals: bo
 
 def _from_array(path: Path, points: int, seed: int, name: str) -> CloudSet:
     array, ids = _read_array(path)
+    if array.dtype.kind not in "fiu":
+        raise UserError(f"{path}: expected clouds of numbers, got {array.dtype}; save them as float32")
     if array.ndim != 3 or array.shape[2] != 3 or len(array) == 0:
         raise UserError(f"{path}: expected clouds of shape (N, P, 3) with N above 0, got {array.shape}")
     bad = ~np.isfinite(array).all(axis=(1, 2))
@@ -214,15 +219,26 @@ def _read_array(path: Path) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
     """The clouds in an array file, and their ids where it names them."""
     try:
         if path.suffix == ".npy":
-            return np.load(path), ()
+            return read_npy(path), ()
         if path.suffix == ".npz":
-            with np.load(path) as content:
-                ids = tuple(str(item) for item in content["ids"]) if "ids" in content else ()
-                return content["clouds"], ids
-        import torch  # heavy, and needed by this one format only
-
-        return torch.load(path, map_location="cpu", weights_only=True).numpy(), ()
+            content = read_npz(path, ("ids", "clouds"))
+            ids = tuple(str(item) for item in np.atleast_1d(content["ids"])) if "ids" in content else ()
+            return content["clouds"], ids
+        return _torch_array(path), ()
     except KeyError as error:
         raise UserError(f"{path}: no array named 'clouds'; save it as np.savez(path, clouds=...)") from error
     except Exception as error:  # numpy, zipfile, pickle and torch each have their own errors for a broken file
         raise UserError(f"{path}: not a readable array of clouds ({error})") from error
+
+
+def _torch_array(path: Path) -> npt.NDArray[Any]:
+    """The tensor of a .pt file. Raises : many errors for a broken one, ValueError for more numbers than it holds"""
+    import torch  # heavy, and needed by this one format only
+
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            require_bounded(archive, path.stat().st_size)
+    tensor = torch.load(path, map_location="cpu", weights_only=True)
+    if tensor.numel() * tensor.itemsize > tensor.untyped_storage().nbytes():
+        raise ValueError(f"it repeats its numbers to shape {tuple(tensor.shape)}; save a copy, tensor.contiguous()")
+    return np.asarray(tensor.numpy())

@@ -119,7 +119,7 @@ class _Kept:
         if path is None or not path.is_file():
             return
         try:
-            with np.load(path) as content:
+            with np.load(path, allow_pickle=False) as content:
                 version, keys, fields = str(content["version"]), content["sha256"].tolist(), content["fields"]
         except Exception as error:  # numpy and zipfile each have their own errors for a broken file
             raise UserError(f"{path}: not a readable cache of light fields ({error}); remove it") from error

@@ -211,9 +211,12 @@ def get_protocol(name: str) -> Protocol:
     if not path.is_file():
         raise ValueError(f"no protocol {name!r}; choose one of {', '.join(PRESETS)}, or give the path of a JSON file")
     try:
-        value = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
+        value = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON ({error}); write a protocol's fields into it") from error
     if not isinstance(value, dict):
         raise ValueError(f"{path}: expected a JSON object of a protocol's fields")
-    return Protocol.from_json(value)
+    try:
+        return Protocol.from_json(value)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: {error}") from error

@@ -129,7 +129,10 @@ def read(path: Path) -> Result:
 
     Raises : FileNotFoundError, or ValueError for a file that is no result
     """
-    return Result.from_json(json.loads(path.read_text()))
+    try:
+        return Result.from_json(json.loads(path.read_bytes()))
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def run_record(seconds: float, command: str = "", computed: Mapping[str, str] | None = None) -> dict[str, Any]:

@@ -1,15 +1,15 @@
 """Which shapes a folder or a split holds, and how each is read."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from argus3d.data.files import read_json
 from argus3d.data.formats.mesh_files import MESH_SUFFIXES
 from argus3d.data.prepared import PreparedData, PreparedShape, prepared_sources
 from argus3d.data.shape_files import CLOUD
@@ -90,16 +90,21 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / "manifest.json"
     if not path.is_file():
         return {}
-    try:
-        content = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}: not JSON ({error}); make the folder again") from error
-    return content if isinstance(content, dict) else {}
+    content = read_json(path, "make the folder again")
+    if not isinstance(content, dict):
+        return {}
+    samples = content.get("samples", [])
+    if not isinstance(samples, list) or not all(isinstance(entry, dict) for entry in samples):
+        raise UserError(f"{path}: its samples are no list of records; make the folder again")
+    return content
 
 
 def _job_of_sample(folder: Path, entry: dict[str, Any]) -> Job:
     if "id" not in entry:
         raise UserError(f"{folder / 'manifest.json'}: a sample has no id; make the folder again")
+    place = PurePath(str(entry.get("file") or ""))
+    if place.is_absolute() or ".." in place.parts or "\0" in str(place):
+        raise UserError(f"{folder / 'manifest.json'}: {entry['id']} lies at {place}, out of the folder; move it there")
     empty = "empty: the manifest says this sample has no surface"
     whole = entry.get("file") and not entry.get("empty")
     file = folder / str(entry.get("file") or "")

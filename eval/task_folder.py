@@ -5,7 +5,6 @@ Such a folder is one of samples whose manifest says of each for which shape it w
 parts in `parts.npz`, an array (M, 3) a shape, in the frame of the shape.
 """
 
-import zipfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from argus3d.data.arrays import read_npz
 from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
 from eval.results import Counts
@@ -124,10 +124,10 @@ def read_parts(folder: Path, shapes: Sequence[str]) -> dict[str, Points]:
     if not path.is_file():
         raise UserError(f"{path} is missing, but completions are measured against their parts; make the folder again.")
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            missing = [shape for shape in shapes if shape not in stored]
-            parts = {shape: np.asarray(stored[shape], np.float32) for shape in shapes if shape in stored}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        stored = read_npz(path, shapes)
+        missing = [shape for shape in shapes if shape not in stored]
+        parts = {shape: np.asarray(array, np.float32) for shape, array in stored.items()}
+    except (OSError, ValueError, TypeError) as error:
         raise UserError(f"{path} cannot be read ({error}); make the folder again.") from error
     if missing:
         raise UserError(f"{path} has no part of {missing[0]} and {len(missing) - 1} other shapes; make it again.")
@@ -163,9 +163,12 @@ def again(shape: Job, number: int) -> Job:
 def facts(folder: Path) -> dict[str, str]:
     """For `Result.data`: how the samples were made, as far as the manifest says."""
     settings = read_manifest(folder).get("settings", {})
-    found = {key: str(settings[key]) for key in ("by", "cut", "each", "guidance") if settings.get(key) is not None}
-    encoders = settings.get("encoders") or {}
-    named = ", ".join(f"{kind} {one['name']} {str(one['sha256'])[:8]}" for kind, one in sorted(encoders.items()))
+    try:
+        found = {key: str(settings[key]) for key in ("by", "cut", "each", "guidance") if settings.get(key) is not None}
+        encoders = settings.get("encoders") or {}
+        named = ", ".join(f"{kind} {one['name']} {str(one['sha256'])[:8]}" for kind, one in sorted(encoders.items()))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{folder / 'manifest.json'}: its settings are damaged ({error!r}); make it again.") from error
     return found | ({"encoders": named} if named else {})
 
 
@@ -183,9 +186,11 @@ def _by_shape(folder: Path) -> tuple[dict[str, list[Job]], dict[str, dict[str, s
             raise UserError(
                 f"{folder}: sample {job.id} does not say for which shape it was made; make the folder with --like."
             )
-        shape = str(record["shape"])
-        found[shape].append((int(record["number"]), job))
-        given[shape] = {str(key): str(value) for key, value in (record.get("given") or {}).items()}
+        shape, number, what = str(record["shape"]), record["number"], record.get("given") or {}
+        if type(number) is not int or not isinstance(what, dict):
+            raise UserError(f"{folder}: the number or what was given of sample {job.id} is damaged; make it again.")
+        found[shape].append((number, job))
+        given[shape] = {str(key): str(value) for key, value in what.items()}
     ordered = {shape: sorted(entries, key=lambda entry: entry[0]) for shape, entries in found.items()}
     return {shape: [job for _, job in entries] for shape, entries in ordered.items()}, given
 

@@ -28,8 +28,8 @@ def facts(folder: Path) -> dict[str, Any]:
     """
     about = About.read(folder)
     known: dict[str, Any] = {"name": folder.absolute().name, "sha256": sha256_file(folder / "argus.json")}
-    if "data" in about.training:
-        return known | {"trained_on": [f"{split}/train" for split in about.training["data"]]}
+    if isinstance(data := about.training.get("data"), list | dict):
+        return known | {"trained_on": [f"{split}/train" for split in data]}
     if "released" in about.training and about.config == ArgusConfig.preset("huge"):
         return known | {"trained_on": list(RELEASED_DATA)}
     return known

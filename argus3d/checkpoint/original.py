@@ -8,6 +8,7 @@ from pathlib import Path
 from argus3d.checkpoint.importing import import_released
 from argus3d.checkpoint.released import categories
 from argus3d.config import ArgusConfig
+from argus3d.data.files import read_json_object
 from argus3d.errors import UserError
 
 
@@ -25,14 +26,16 @@ def read_sizes(text: str) -> tuple[ArgusConfig, tuple[str, ...]]:
     path = Path(text)
     if not path.is_file():
         raise UserError(f"{path} is missing; give a preset's name or a JSON file of sizes.")
-    try:
-        values = dict(json.loads(path.read_text()))
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{path} is not JSON ({error}); write a configuration as in an argus.json.") from error
+    values = read_json_object(path, "write a configuration as in an argus.json")
     given = values.pop("categories", None)
-    config = ArgusConfig.from_dict(values)
+    try:
+        config = ArgusConfig.from_dict(values)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     if given is None:
         return config, categories(config.transformer.classes)
+    if not isinstance(given, list):
+        raise UserError(f"{path}: categories are no list of names; write them as in an argus.json.")
     names = tuple(map(str, given))
     if len(names) != config.transformer.classes or len(set(names)) != len(names):
         raise UserError(f"{path} names {len(set(names))} categories, but has {config.transformer.classes} classes.")

@@ -1,6 +1,5 @@
 """Our format: safetensors files and, written last, an argus.json that says what they are."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from argus3d.checkpoint.shards import (
 )
 from argus3d.checkpoint.strict import fill, require_match, shapes_of
 from argus3d.config import ArgusConfig
-from argus3d.data.files import write_json
+from argus3d.data.files import read_json_object, write_json
 from argus3d.errors import UserError
 
 SCHEMA = 2
@@ -55,23 +54,25 @@ class About:
         path = folder / "argus.json"
         if not path.is_file():
             raise UserError(f"{path} is missing; a checkpoint is a folder that holds it beside safetensors files.")
-        try:
-            values = dict(json.loads(path.read_text()))
-        except ValueError as error:
-            raise UserError(f"{path} is not JSON ({error}); copy the checkpoint again.") from error
+        values = read_json_object(path, "copy the checkpoint again")
         keys = {"schema", *cls.__annotations__}
         if set(values) != keys or values["schema"] != SCHEMA:
             raise UserError(
                 f"{path} should have schema {SCHEMA} and the keys {sorted(keys)}; it has schema "
                 f"{values.get('schema')} and {sorted(values)}."
             )
-        if values["dtype"] not in DTYPES:
+        if values["dtype"] not in tuple(DTYPES):
             raise UserError(f"{path}: dtype {values['dtype']!r} is none of {', '.join(DTYPES)}; copy it again.")
-        config, files = ArgusConfig.from_dict(values["config"]), files_of(folder, values["files"])
-        return cls(
-            config, tuple(values["categories"]), float(values["threshold"]), int(values["resolution"]),
-            values["dtype"], values["training"], files,
-        )  # fmt: skip
+        if not isinstance(values["config"], dict) or not isinstance(values["training"], dict):
+            raise UserError(f"{path}: config or training is no object; copy the checkpoint again.")
+        try:
+            config, files = ArgusConfig.from_dict(values["config"]), files_of(folder, values["files"])
+            return cls(
+                config, tuple(map(str, values["categories"])), float(values["threshold"]), int(values["resolution"]),
+                values["dtype"], values["training"], files,
+            )  # fmt: skip
+        except (UserError, TypeError, ValueError, OverflowError, AttributeError) as error:
+            raise error if str(folder) in str(error) else UserError(f"{path}: {error}") from error
 
 
 def save(argus: Argus, folder: Path, autoencoder: torch.dtype = torch.float32) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from argus3d.data.files import require_bounded
 from argus3d.errors import UserError
 
 _SCALARS = ("it", "epoch_it", "loss_val_best")
@@ -93,8 +94,11 @@ def _require_torch_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
+            require_bounded(archive, path.stat().st_size)
     except zipfile.BadZipFile as error:  # the list of contents stands at the end
         raise UserError(f"{path} is cut off after {path.stat().st_size} bytes; download it again.") from error
+    except Exception as error:  # zipfile stumbles over damaged lists in many ways
+        raise UserError(f"{path} is damaged ({_line(error)}); download it again.") from error
     if not any(name.endswith("/data.pkl") for name in names):
         raise UserError(f"{path} is a zip archive but no PyTorch file; unpack it if the .pt file lies inside.")
 

@@ -18,7 +18,8 @@ METADATA = "metadata/{chunk}.json.gz"
 CAPTIONS = ("Cap3D_automated_Objaverse_full.csv", "Cap3D_automated_Objaverse_no3Dword.csv")
 CACHE = "hf-objaverse-v1"  # the folder of the package `objaverse`, mostly within ~/.objaverse
 LICENCES = ("by", "by-sa", "by-nd", "by-nc", "by-nc-sa", "by-nc-nd", "cc0")
-MAX_JSON = 1 << 30  # bytes unpacked
+MAX_JSON = 1 << 28  # bytes unpacked; the largest file, of all paths, has 72 million
+MAX_VALUES = 8_000_000  # in a file, by its commas: each takes some 60 bytes of memory
 UID = re.compile(r"[0-9a-f]{32}")
 CHUNK = re.compile(r"\d{3}-\d{3}")
 _GLB = re.compile(rf"glbs/({CHUNK.pattern})/({UID.pattern})\.glb")
@@ -130,6 +131,8 @@ def _read_json(path: Path) -> dict[str, Any]:
             content = stream.read(MAX_JSON + 1)
         if len(content) > MAX_JSON:
             raise UserError(f"{path} unpacks to more than {MAX_JSON} bytes; it is not read.")
+        if content.count(b",") + content.count(b"[") > MAX_VALUES:
+            raise UserError(f"{path} holds more than {MAX_VALUES:,} values; it is not read.")
         found = json.loads(content)
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read ({error}); fetch it again.") from error

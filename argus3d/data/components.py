@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from argus3d.data.catalogue import Item
-from argus3d.data.files import beside, open_zip, sha256_file
+from argus3d.data.files import beside, read_zip_member, sha256_file
 from argus3d.data.formats.debian import data_archive, fetch_package
 from argus3d.data.formats.kicad import add_caption, licences
 from argus3d.data.formats.meshes import Mesh
@@ -252,8 +252,11 @@ class ComponentsCatalogue:
         if not self._archive.is_file():
             raise UserError(f"{folder} holds no {ARCHIVE}: {WAYS_OUT}.")
         index = _read_index(self._archive)
-        self.counts: dict[str, int] = index["counts"]
-        self._items = {item["id"]: Item(**item) for item in index["items"]}
+        try:
+            self.counts: dict[str, int] = dict(index["counts"])
+            self._items = {item.id: item for item in (Item(**entry) for entry in index["items"])}
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{self._archive} has a damaged list ({error!r}): delete it and {WAYS_OUT}.") from error
 
     def items(self) -> list[Item]:
         """All items, sorted by id."""
@@ -284,12 +287,12 @@ class ComponentsCatalogue:
 def _read_index(archive: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(_read_member(archive, INDEX)))
-    except json.JSONDecodeError as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{archive} is damaged ({error}): delete it and {WAYS_OUT}.") from error
 
 
 def _read_member(archive: Path, member: str) -> bytes:
     try:
-        return open_zip(archive).read(member)
-    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
+        return read_zip_member(archive, member)
+    except (ValueError, OSError) as error:
         raise UserError(f"{archive} is damaged ({error}): delete it and {WAYS_OUT}.") from error

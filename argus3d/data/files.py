@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 from argus3d.errors import UserError
 
+# What an archive may unpack to: so many bytes, or so many times its own size. Real files stay below a tenth of it.
+MAX_UNPACKED, MAX_RATIO = 256 << 20, 20
 
 def _machine() -> str:
     """This machine, or the container that numbers its processes for itself, in eight signs."""
@@ -122,6 +124,68 @@ def sha256_file(path: Path) -> str:
     """Hex sha256 of a file, read in pieces."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_json(path: Path, way_out: str = "make it again") -> Any:
+    """The value in a JSON file. Raises: OSError, and UserError that ends in `way_out` for a file that is no JSON."""
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not JSON ({error}); {way_out}.") from error
+
+
+def read_json_object(path: Path, way_out: str = "make it again") -> dict[str, Any]:
+    """The same of a file that holds an object. Raises: as `read_json`, also for any other value."""
+    value = read_json(path, way_out)
+    if not isinstance(value, dict):
+        raise UserError(f"{path} holds no JSON object but a {type(value).__name__}; {way_out}.")
+    return value
+
+
+def is_name(value: object) -> bool:
+    """Whether it is a text that can be the name of a file or a folder, and leads nowhere else."""
+    return isinstance(value, str) and value not in ("", ".", "..") and not set(value) & set("/\\\0")
+
+
+def most_unpacked(packed: int) -> int:
+    """Bytes that an archive of `packed` bytes may unpack to."""
+    return max(MAX_UNPACKED, MAX_RATIO * packed)
+
+
+def require_bounded(archive: zipfile.ZipFile, packed: int) -> None:
+    """Raises: ValueError for an archive of `packed` bytes that declares far more, as those that fill memory do."""
+    size = sum(member.file_size for member in archive.infolist())
+    if size > most_unpacked(packed):
+        raise ValueError(f"it would unpack to {size:,} bytes, from {packed:,}")
+
+
+def read_zip_member(path: Path, name: str) -> bytes:
+    """One file of an archive that stays open, see `open_zip`.
+
+    Raises: OSError, and ValueError for a damaged archive, a missing member, or one that is far larger than the archive
+    """
+    try:
+        archive = open_zip(path)
+        size, most = archive.getinfo(name).file_size, most_unpacked(path.stat().st_size)
+        if size > most:
+            raise ValueError(f"{name} would unpack to {size:,} bytes, more than {most:,}")
+        return archive.read(name)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise ValueError(f"{name}: {error}") from error  # zipfile sought a place that is not in the file
+    except KeyError as error:
+        raise ValueError(f"there is no {name} in it") from error
+    except Exception as error:  # zipfile stumbles over damaged bytes in many ways
+        raise ValueError(f"{name}: {type(error).__name__}: {error}") from error
+
+
+def zip_names(path: Path) -> list[str]:
+    """The files of an archive that stays open. Raises: UserError for a damaged one."""
+    try:
+        return open_zip(path).namelist()
+    except Exception as error:  # zipfile stumbles over damaged bytes in many ways
+        raise UserError(f"{path} cannot be read ({error}); prepare it again.") from error
 
 
 def open_zip(path: Path) -> zipfile.ZipFile:

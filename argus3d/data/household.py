@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from argus3d.data.catalogue import Item
-from argus3d.data.files import beside, open_zip, sha256_file
+from argus3d.data.files import beside, read_zip_member, sha256_file
 from argus3d.data.formats.debian import fetch_package, unpack_members
 from argus3d.data.formats.meshes import Mesh, checked_mesh, mesh_from_bytes
 from argus3d.data.solid import MeshSolid
@@ -116,7 +116,10 @@ class HouseholdCatalogue:
         vertices, faces = mesh_from_bytes(content, Path(entry.model).suffix[1:], item_id)
         if not entry.rotation:
             return vertices, faces
-        rotation = np.array(entry.rotation.split(), dtype=np.float64).reshape(3, 3)
+        try:
+            rotation = np.array(entry.rotation.split(), dtype=np.float64).reshape(3, 3)
+        except ValueError as error:
+            raise UserError(f"{entry.library}: the rotation of {item_id} is no 3 x 3 numbers ({error}).") from error
         return checked_mesh(vertices @ rotation.T, faces, item_id)
 
     def shape(self, item_id: str) -> MeshSolid:
@@ -159,6 +162,9 @@ def _entry(row: dict[str, str], properties: dict[str, str], library: Path) -> _E
             f"{VERSION}: {WAYS_OUT}."
         )
     tags = [tag.strip() for tag in properties.get(f"tags#{index}", "").split(",")]
+    absent = [key for key in ("model", "icon") if f"{key}#{index}" not in properties]
+    if absent:
+        raise UserError(f"{library}: entry {index} has no {absent[0]}; delete the file and {WAYS_OUT}.")
     item = Item(
         id=f"{_slug(row['library'])}-{int(index):03d}-{_slug(name)}",
         category=row["category"],
@@ -198,6 +204,6 @@ def _find_libraries(folder: Path, names: list[str]) -> dict[str, Path]:
 
 def _read_member(library: Path, member: str) -> bytes:
     try:
-        return open_zip(library).read(member)
-    except (zipfile.BadZipFile, KeyError, EOFError) as error:
+        return read_zip_member(library, member)
+    except (ValueError, OSError) as error:
         raise UserError(f"{library} is damaged ({error}): delete it and {WAYS_OUT}.") from error

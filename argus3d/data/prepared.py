@@ -1,6 +1,5 @@
 """Prepared shapes read back: by id, from the folders and packs that `prepare` wrote."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from argus3d.data.files import is_name, read_json_object
 from argus3d.data.shape_files import CLOUD, PICTURE, QUERIES, RENDER
 from argus3d.data.stores import PACKS, VIEWS, Folder, Packed, Place, read_arrays, read_records
 from argus3d.errors import UserError
@@ -40,7 +40,7 @@ class PreparedShape:
     @property
     def queries(self) -> tuple[str, ...]:
         """The kinds of occupancy samples that there are: "uniform", and "near" unless they come from elsewhere."""
-        return tuple(kind for kind, name in QUERIES.items() if name in self.record["sha256"])
+        return tuple(kind for kind, name in QUERIES.items() if name in (self.record.get("sha256") or ()))
 
     def occupancy(self, kind: str) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
         """Query points (Q, 3) float16 and which are inside (Q,) bool; kind "uniform" or "near".
@@ -115,9 +115,26 @@ def _records(folder: Path) -> list[dict[str, Any]]:
     path = folder / "manifest.json"
     if not path.exists():
         raise UserError(f"{path} is missing; run `argus3d data prepare {folder.name} --root {folder.parent}`.")
-    manifest = json.loads(path.read_text())
-    packed = (read_records(folder / PACKS / name) for name in sorted(manifest.get("packs", ())))
-    return [*manifest["shapes"], *(record for records in packed for record in records if "failed" not in record)]
+    manifest = read_json_object(path, "prepare the source again")
+    shapes, packs = manifest.get("shapes"), manifest.get("packs", [])
+    if not isinstance(shapes, list) or not isinstance(packs, list) or not all(map(is_name, packs)):
+        raise UserError(f"{path} has no lists of shapes and packs; prepare the source again.")
+    listed = ((path, record) for record in shapes)
+    places = [folder / PACKS / name for name in sorted(packs)]
+    packed = ((place, record) for place in places for record in read_records(place))
+    found = [*listed, *((place, record) for place, record in packed if "failed" not in record)]
+    for place, record in found:
+        _require_record(record, place)
+    return [record for _, record in found]
+
+
+def _require_record(record: object, path: Path) -> None:
+    """Refuse what names no folder: a manifest from elsewhere must not lead to other files."""
+    names = [record.get(key) for key in ("id", "category")] if isinstance(record, dict) else [None]
+    if isinstance(record, dict) and "pack" in record:
+        names.append(record["pack"])
+    if not all(map(is_name, names)):
+        raise UserError(f"{path}: the record {str(record)[:60]!r} names no shape; prepare the source again.")
 
 
 def _place(folder: Path, record: dict[str, Any]) -> Place:

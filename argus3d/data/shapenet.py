@@ -1,6 +1,5 @@
 """The source `shapenet`: ShapeNet as Occupancy Networks preprocessed it, 13 or 55 classes."""
 
-import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from argus3d.data.arrays import read_npz
 from argus3d.data.catalogue import Item, Sampled
 from argus3d.data.formats.occnet import CLOUD, QUERIES, by_number, checked_pictures, is_picture, read_sampled
 from argus3d.data.formats.sevenzip import MAX_MEMBER
@@ -116,8 +116,8 @@ class ShapeNetCatalogue:
         path = self._folder_of(item_id) / PICTURES / CAMERAS
         count = len(self._pictures(item_id))
         try:
-            with np.load(io.BytesIO(_content(path)), allow_pickle=False) as arrays:
-                kinds = {kind: np.stack([arrays[f"{kind}_{view}"] for view in range(count)]) for kind in _MATRICES}
+            arrays = read_npz(_content(path))
+            kinds = {kind: np.stack([arrays[f"{kind}_{view}"] for view in range(count)]) for kind in _MATRICES}
         except UserError:
             raise
         except Exception as error:  # zipfile and numpy stumble over damaged bytes in many ways

@@ -1,12 +1,11 @@
 """Split files: versioned lists of ids whose sha256 is checked at every reading."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
-from argus3d.data.files import write_json
+from argus3d.data.files import read_json_object, write_json
 from argus3d.errors import UserError
 
 SIDES = ("train", "val", "test")
@@ -14,7 +13,7 @@ SIDES = ("train", "val", "test")
 
 def ids_sha256(ids: Sequence[str]) -> str:
     """Hex sha256 of the ids, one a line."""
-    return hashlib.sha256("\n".join(ids).encode()).hexdigest()
+    return hashlib.sha256("\n".join(ids).encode(errors="surrogatepass")).hexdigest()
 
 
 def write_split(path: Path, name: str, version: int, rule: str, parts: Mapping[str, Sequence[str]]) -> None:
@@ -43,10 +42,10 @@ def read_split(path: Path) -> dict[str, list[str]]:
         known = ", ".join(sorted(file.stem for file in path.parent.glob("*.json"))) or "none"
         raise UserError(f"there is no split file {path}; {path.parent} holds: {known}.")
     try:
-        parts = json.loads(path.read_text())["parts"]
+        parts = read_json_object(path, "restore it, or make it again")["parts"]
         lists = {part: [str(item) for item in entry["ids"]] for part, entry in parts.items()}
         sums = {part: entry["sha256"] for part, entry in parts.items()}
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is no split file ({error!r}); restore it, or make it again.") from error
     for part, ids in lists.items():
         if ids_sha256(ids) != sums[part]:

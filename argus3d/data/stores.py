@@ -1,6 +1,5 @@
 """Where prepared shapes lie: each in a folder, or many in a pack, an uncompressed .zip of the same tree."""
 
-import io
 import json
 import zipfile
 from collections.abc import Iterator
@@ -9,10 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
-from argus3d.data.files import beside, open_zip, write_atomically, write_json
+from argus3d.data.arrays import read_npz
+from argus3d.data.files import (
+    beside,
+    read_json_object,
+    read_zip_member,
+    write_atomically,
+    write_json,
+    zip_names,
+)
 from argus3d.data.shape_files import ShapeFiles
 from argus3d.errors import UserError
 
@@ -65,13 +71,13 @@ class Packed:
     def read(self, name: str) -> bytes:
         pack = views_pack(self.pack) if name.startswith(VIEWS) else self.pack
         try:
-            return open_zip(pack).read(self.prefix + name)
-        except (OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise UserError(f"{pack}: {self.prefix}{name} cannot be read ({error}); prepare it again.") from error
+            return read_zip_member(pack, self.prefix + name)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{pack} cannot be read ({error}); prepare it again.") from error
 
     def names(self) -> list[str]:
         packs = filter(Path.is_file, (self.pack, views_pack(self.pack)))
-        every = (name for pack in packs for name in open_zip(pack).namelist())
+        every = (name for pack in packs for name in zip_names(pack))
         return sorted(name.removeprefix(self.prefix) for name in every if name.startswith(self.prefix))
 
 
@@ -84,9 +90,9 @@ def read_arrays(place: Place, name: str, *keys: str) -> list[NDArray[Any] | None
     """Arrays of an .npz file by their keys, None where it has none. Raises: UserError for a missing or damaged file."""
     content = place.read(name)
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            return [np.asarray(stored[key]) if key in stored else None for key in keys]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        stored = read_npz(content, keys)
+        return [stored.get(key) for key in keys]
+    except ValueError as error:
         raise UserError(f"{name} of {place} cannot be read ({error}); remove it and prepare again.") from error
 
 
@@ -125,7 +131,10 @@ def read_records(pack: Path) -> list[dict[str, Any]]:
     """What a pack holds. Raises: UserError for a pack that is not there, or not whole."""
     if not (pack.is_file() and records_file(pack).is_file()):
         raise UserError(f"{pack} or the {records_file(pack).name} beside it is missing; prepare the source again.")
-    return [json.loads(line) for line in records_file(pack).read_text().splitlines()]
+    try:
+        return [dict(json.loads(line)) for line in records_file(pack).read_text(encoding="utf-8").splitlines()]
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"{records_file(pack)} is damaged ({error}); prepare the source again.") from error
 
 
 def write_shape(folder: Path, shape: ShapeFiles, record_name: str = RECORD) -> None:
@@ -138,4 +147,4 @@ def write_shape(folder: Path, shape: ShapeFiles, record_name: str = RECORD) -> N
 def read_record(folder: Path, name: str = RECORD) -> dict[str, Any] | None:
     """The record of a shape's folder or of its views, None where they are not whole."""
     path = folder / name
-    return dict(json.loads(path.read_text())) if path.is_file() else None
+    return read_json_object(path, "remove it and prepare again") if path.is_file() else None

@@ -13,6 +13,7 @@ from argus3d.errors import UserError
 
 MAX_PIXELS = 100_000_000  # 300 MB as an array; a few kB of a file may claim many times that
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")  # others may start programs, as EPS does
+_AT_ONCE = 4_000_000  # pixels
 WHITE = (255, 255, 255)
 
 
@@ -40,7 +41,8 @@ def image_from_bytes(content: bytes, name: str) -> NDArray[np.uint8]:
                     f"{name}: the image has {image.width:,} x {image.height:,} pixels, more than the limit of "
                     f"{MAX_PIXELS:,}; scale it down."
                 )
-            return np.asarray(_on_white(ImageOps.exif_transpose(image), name))
+            ImageOps.exif_transpose(image, in_place=True)
+            return _on_white(image, name)
     except UnidentifiedImageError as error:
         raise UserError(f"{name}: this is no image that can be read; give a PNG or a JPEG.") from error
     except Image.DecompressionBombError as error:
@@ -50,10 +52,20 @@ def image_from_bytes(content: bytes, name: str) -> NDArray[np.uint8]:
         raise UserError(f"{name}: the image is broken ({reason}); save it again.") from error
 
 
-def _on_white(image: Image.Image, name: str) -> Image.Image:
-    """The image in RGB."""
+def _on_white(image: Image.Image, name: str) -> NDArray[np.uint8]:
+    """The image as (H, W, 3); some rows at once, since copies of a large one are larger than itself."""
     if image.mode == "F":
         raise UserError(f"{name}: an image of real numbers has no known white; save it with 8 bits a channel.")
+    image.load()
+    found = np.empty((image.height, image.width, 3), np.uint8)
+    rows = max(1, _AT_ONCE // image.width)
+    for start in range(0, image.height, rows):
+        end = min(start + rows, image.height)
+        found[start:end] = np.asarray(_rgb(image.crop((0, start, image.width, end))))
+    return found
+
+
+def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip to 8
         image = Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) // 257).astype(np.uint8))
     if not image.has_transparency_data:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pickle
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -79,8 +78,10 @@ def _read(path: Path, shared: bool) -> dict[str, Any]:
         saved: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu", mmap=shared)
     except (FileNotFoundError, PermissionError):
         raise
-    except (RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
+    except Exception as error:  # a damaged stream makes the unpickler raise anything
         raise UserError(f"{path} is damaged or no state of a training; remove it to begin anew.") from error
+    if not isinstance(saved, dict) or not any({"done", part} <= saved.keys() for part in ("state", "weights")):
+        raise UserError(f"{path} is no state of a training; remove it to begin anew.")
     return saved
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import platform
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ def main() -> None:
     parser.add_argument("--minimise", action="store_true", help="make the inputs of findings smaller")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    warnings.simplefilter("ignore")  # zipfile's, of members of one name, which are meant
     limits = Limits()
     for reader in _chosen(arguments.reader):
         campaign = Campaign(reader, arguments.scratch, limits)

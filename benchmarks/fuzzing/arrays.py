@@ -68,7 +68,7 @@ def pickled_array() -> bytes:
     return out.getvalue()
 
 
-def zip_bomb(name: str, content: bytes, zeros: int = 1 << 31) -> bytes:
+def zip_bomb(name: str, content: bytes, zeros: int = 3 << 29) -> bytes:
     """A .zip whose one member is `content` and then some zeros, deflated to a thousandth."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive, archive.open(name, "w") as member:
@@ -90,11 +90,21 @@ HUGE = (1 << 16, 2048, 3)  # 1.6 GB of float32
 
 def _npz_bombs(name: str) -> Callable[[], list[bytes]]:
     member = f"{name}.npy"
-    return lambda: [zip_bomb(member, npy_head(HUGE)), _archive({member: pickled_array()}), _archive({member: npy_head(HUGE)})]
+    return lambda: [
+        zip_bomb(member, npy_head(HUGE)),
+        _archive({member: pickled_array()}),
+        _archive({member: npy_head(HUGE)}),
+    ]
 
 
 def _npy_bombs() -> list[bytes]:
-    return [pickled_array(), npy_head(HUGE), npy_head((1 << 62, 1 << 62, 3)), npy_head((-1, 40, 3)), pickle.dumps(Runs())]
+    return [
+        pickled_array(),
+        npy_head(HUGE),
+        npy_head((1 << 62, 1 << 62, 3)),
+        npy_head((-1, 40, 3)),
+        pickle.dumps(Runs()),
+    ]
 
 
 def _archive(members: dict[str, bytes]) -> bytes:
@@ -108,7 +118,11 @@ def _archive(members: dict[str, bytes]) -> bytes:
 def _pt_bombs() -> list[bytes]:
     wide = torch.zeros(1).expand(1 << 20, 2048, 3)
     values = [Runs(), {"model": Runs()}, wide, {"model": {"a": wide}}]
-    return [*(_pickled_pt(value) for value in values[:2]), *(saved(value) for value in values[2:]), pickle.dumps(Runs())]
+    return [
+        *(_pickled_pt(value) for value in values[:2]),
+        *(saved(value) for value in values[2:]),
+        pickle.dumps(Runs()),
+    ]
 
 
 def _pickled_pt(value: Any) -> bytes:

@@ -8,6 +8,7 @@ import random
 import shutil
 import time
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +78,14 @@ class Campaign:
         self.reader, self._limits = reader, limits
         self._home = scratch / reader.name.replace(" ", "_")
         self._target = self._home / "target"
-        self._verbatim = [*reader.seeds(), *reader.hostile()]
         self.state = self._read()
         if not self.state.corpus:
             self.state.corpus = list(reader.seeds())
+
+    @cached_property
+    def _verbatim(self) -> list[bytes]:
+        """The first inputs, read as they are; some take seconds to make."""
+        return [*self.reader.seeds(), *self.reader.hostile()]
 
     def run(self, inputs: int) -> None:
         """Go on until so many inputs were read; the state is kept after each batch."""
@@ -190,9 +195,7 @@ class Campaign:
         def text(content: bytes) -> str:
             return base64.b64encode(content).decode()
 
-        findings = {
-            key: {**vars(found), "content": text(found.content)} for key, found in self.state.findings.items()
-        }
+        findings = {key: {**vars(found), "content": text(found.content)} for key, found in self.state.findings.items()}
         kept = vars(self.state) | {
             "corpus": [text(one) for one in self.state.corpus],
             "lines": sorted(self.state.lines),

@@ -82,7 +82,7 @@ class Bench:
         except BaseException as error:
             self.lines.stop()
             signal.setitimer(signal.ITIMER_PROF, 0)
-            outcome = _judged(error, self._reader.name_in_messages)
+            outcome = _judged(error, self._reader.names)
         finally:
             self.lines.stop()
             signal.setitimer(signal.ITIMER_PROF, 0)
@@ -131,7 +131,7 @@ def _too_long(number: int, frame: FrameType | None) -> None:
     raise _TooLong
 
 
-def _judged(error: BaseException, name: str) -> Outcome:
+def _judged(error: BaseException, names: Sequence[str]) -> Outcome:
     text, where = f"{type(error).__name__}: {error}"[:300], _where(error)
     if isinstance(error, _TooLong):
         return Outcome("hang", "too long", where)
@@ -140,11 +140,11 @@ def _judged(error: BaseException, name: str) -> Outcome:
         return Outcome("memory", text, where)
     if not isinstance(error, UserError | ValueError | OSError):
         return Outcome("exception", text, where)
-    return Outcome(REFUSED) if name in str(error) else Outcome("unnamed", text, where)
+    return Outcome(REFUSED) if any(name in str(error) for name in names) else Outcome("unnamed", text, where)
 
 
 def _lacks_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or "alloc" in str(error).lower() and "memory" in str(error).lower()
+    return isinstance(error, MemoryError) or ("alloc" in str(error).lower() and "memory" in str(error).lower())
 
 
 def _chain(error: BaseException) -> list[BaseException]:

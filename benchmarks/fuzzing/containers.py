@@ -39,7 +39,9 @@ def inside_zip(of_content: Sequence[Mutation]) -> Mutation:
             case _:
                 inner = rng.choice(of_content)(rng, inner)
         members[at] = (name, inner)
-        return _zip(members, rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA)))
+        return _zip(
+            members, rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA))
+        )
 
     return mutate
 
@@ -130,7 +132,7 @@ def _tar_field(rng: random.Random, content: bytes) -> bytes:
     """One header of a tar with another name, size, type or link."""
     try:
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-            offsets = [member.offset for member in archive]
+            offsets = [member.offset for member in archive if member.offset + 512 <= len(content)]
     except Exception:  # mutated before
         return flip(rng, content)
     if not offsets:
@@ -142,7 +144,14 @@ def _tar_field(rng: random.Random, content: bytes) -> bytes:
             name = rng.choice(NAMES).encode()[:99]
             header[:100] = name + b"\0" * (100 - len(name))
         case 1:
-            sizes = (b"00000000000\0", b"77777777777\0", b"-0000000001\0", b"\x80" + b"\xff" * 11, b"\xff" * 12, b"\x80" + b"\0" * 7 + b"\x7f" * 4)
+            sizes = (
+                b"00000000000\0",
+                b"77777777777\0",
+                b"-0000000001\0",
+                b"\x80" + b"\xff" * 11,
+                b"\xff" * 12,
+                b"\x80" + b"\0" * 7 + b"\x7f" * 4,
+            )
             header[124:136] = rng.choice(sizes)
         case 2 | 3:
             header[156] = rng.choice(b"01234567gxLKSDMNVXA\0")

@@ -21,7 +21,7 @@ class Reader:
     hostile : files that are read as they are, and not mutated, such as those that unpack to more than memory holds
     own : mutations that know the format
     around : writes what else lies in the target folder, once
-    named : what a message must hold to name the file
+    named : what else than the file's name a message may say of where it is: ids, folders
     """
 
     name: str
@@ -31,8 +31,9 @@ class Reader:
     own: tuple[Mutation, ...] = ()
     hostile: Callable[[], Sequence[bytes]] = tuple
     around: Callable[[Path], None] = nothing
-    named: str = ""
+    named: tuple[str, ...] = ()
 
     @property
-    def name_in_messages(self) -> str:
-        return self.named or Path(self.file).name
+    def names(self) -> tuple[str, ...]:
+        """A message must hold one of these."""
+        return (Path(self.file).name, *self.named)

@@ -2,7 +2,6 @@
 
 import io
 import lzma
-import shutil
 import struct
 import zlib
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from PIL import Image
 
 from argus3d.complete import read_part
 from argus3d.data import files
-from argus3d.data.components import ComponentsCatalogue, _gather, _package_members
+from argus3d.data.components import ComponentsCatalogue, _gather, _tree_members
 from argus3d.data.formats.debian import unpack_members
 from argus3d.data.formats.kicad import licences
 from argus3d.data.formats.mesh_files import read_mesh_file
@@ -22,8 +21,8 @@ from argus3d.data.formats.sevenzip import list_members, read_members
 from argus3d.data.household import HouseholdCatalogue
 from argus3d.encoders.images import load_image
 from benchmarks.fuzzing.containers import (
-    gzipped,
     glb_json,
+    gzipped,
     inside_deb,
     inside_zip,
     plain,
@@ -44,9 +43,13 @@ Transform { translation 1 2 3 rotation 0 1 0 1.5 scale 1 2 1 center 0 0 1 scaleO
  children [ USE A Group { children NULL } Switch { whichChoice 0 choice [ USE A ] } ] }
 Shape { geometry IndexedLineSet { coord USE P coordIndex [0 1 -1] } }
 """
-KICAD = b'(module R_1206 (descr "Resistor, see http://x.y/z.pdf (script generated)") (tags "a, b")\n' \
-    b' (model ${KISYS3DMOD}/Resistor_SMD.3dshapes/R_1206.wrl (at (xyz 0 0 0))))'
-COPYRIGHT = b"Format: x\n\nFiles: *\nCopyright: 2018 A\n  2019 B\nLicense: CC-BY-SA-4.0\n text\n\nFiles: a/b?.wrl\nLicense: X\n"
+KICAD = (
+    b'(module R_1206 (descr "Resistor, see http://x.y/z.pdf (script generated)") (tags "a, b")\n'
+    b" (model ${KISYS3DMOD}/Resistor_SMD.3dshapes/R_1206.wrl (at (xyz 0 0 0))))"
+)
+COPYRIGHT = (
+    b"Format: x\n\nFiles: *\nCopyright: 2018 A\n  2019 B\nLicense: CC-BY-SA-4.0\n text\n\nFiles: a/b?.wrl\nLicense: X\n"
+)
 TABLE = "library,index,name,category,flat\nScopia,1,Chair,chair,no\nScopia,2,Lamp,lamp,no\n"
 
 
@@ -58,19 +61,31 @@ def _mesh(suffix: str) -> list[bytes]:
 
 def _ply() -> list[bytes]:
     box = trimesh.creation.box()
-    more = b"ply\nformat ascii 1.0\ncomment c\nelement vertex 4\nproperty float x\nproperty float y\nproperty float z\n" \
-        b"property uchar red\nelement face 2\nproperty list uchar int vertex_indices\nelement edge 1\n" \
+    more = (
+        b"ply\nformat ascii 1.0\ncomment c\nelement vertex 4\nproperty float x\nproperty float y\nproperty float z\n"
+        b"property uchar red\nelement face 2\nproperty list uchar int vertex_indices\nelement edge 1\n"
         b"property int v1\nend_header\n0 0 0 1\n1 0 0 2\n0 1 0 3\n0 0 1 4\n3 0 1 2\n4 0 1 2 3\n5\n"
-    binary = b"ply\nformat binary_big_endian 1.0\nelement vertex 3\nproperty double x\nproperty double y\nproperty double z\n" \
-        b"element face 1\nproperty list uchar uint vertex_indices\nend_header\n" \
+    )
+    binary = (
+        b"ply\nformat binary_big_endian 1.0\nelement vertex 3\nproperty double x\nproperty double y\nproperty double z\n"
+        b"element face 1\nproperty list uchar uint vertex_indices\nend_header\n"
         + struct.pack(">9dB3I", 0, 0, 0, 1, 0, 0, 0, 1, 0, 3, 0, 1, 2)
+    )
     cloud = trimesh.PointCloud(np.random.default_rng(0).uniform(-0.4, 0.4, (300, 3))).export(file_type="ply")
-    return [bytes(box.export(file_type="ply")), box.export(file_type="ply", encoding="ascii"), more, binary, bytes(cloud)]
+    return [
+        bytes(box.export(file_type="ply")),
+        box.export(file_type="ply", encoding="ascii"),
+        more,
+        binary,
+        bytes(cloud),
+    ]
 
 
 def _obj() -> list[bytes]:
-    more = b"# x\nmtllib a.mtl\no one\nv 0 0 0 1 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nvt 0 0\nvn 0 0 1\ng a\nusemtl m\n" \
+    more = (
+        b"# x\nmtllib a.mtl\no one\nv 0 0 0 1 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nvt 0 0\nvn 0 0 1\ng a\nusemtl m\n"
         b"f 1/1/1 2/1/1 3/1/1\nf -1 -2 -3 -4\ns off\nf 1//1 2//1 4//1\nl 1 2\n"
+    )
     return [*_mesh("obj"), more]
 
 
@@ -176,12 +191,18 @@ def _unpacked(path: Path) -> object:
     try:
         return [file.read_bytes() for file in unpack_members(path, out, "*.sh3f")]
     finally:
-        shutil.rmtree(out, ignore_errors=True)
+        for file in out.iterdir() if out.is_dir() else ():
+            file.unlink()
 
 
-def _components(path: Path) -> object:
-    found = _gather(_package_members(path))
+def _kicad(path: Path) -> object:
+    found = _gather(_tree_members(path.parents[2]))
     return licences(found.copyright), found.captions
+
+
+def _copyright(folder: Path) -> None:
+    (folder / "kicad-packages3d").mkdir()
+    (folder / "kicad-packages3d" / "copyright").write_bytes(COPYRIGHT)
 
 
 def _household(path: Path) -> object:
@@ -204,7 +225,11 @@ def _class_table(folder: Path) -> None:
 
 def _debs() -> list[bytes]:
     contents = {"./usr/a.sh3f": b"one" * 300, "./usr/b/two.sh3f": b"", "./usr/" + "l" * 120 + ".sh3f": b"long"}
-    every = [("data.tar", tar(contents, "")), ("data.tar.gz", tar(contents, "gz")), ("data.tar.xz", tar(contents, "xz"))]
+    every = [
+        ("data.tar", tar(contents, "")),
+        ("data.tar.gz", tar(contents, "gz")),
+        ("data.tar.xz", tar(contents, "xz")),
+    ]
     return [ar({"debian-binary": b"2.0\n", "control.tar.xz": b"odd", name: data}) for name, data in every]
 
 
@@ -235,18 +260,11 @@ def _wide_xz(content: bytes) -> bytes:
     return bytes(packed)
 
 
-def _kicad_debs() -> list[bytes]:
-    contents = {
-        "./usr/share/kicad/modules/packages3d/Resistor_SMD.3dshapes/R_1206.wrl": WRL,
-        "./usr/share/kicad/modules/Resistor_SMD.pretty/R_1206.kicad_mod": KICAD,
-        "./usr/share/doc/kicad-packages3d/copyright": COPYRIGHT,
-    }
-    return [ar({"debian-binary": b"2.0\n", "data.tar": tar(contents, "")})]
-
-
-def _quadratic_debs() -> list[bytes]:
-    slow = b'(descr "(' + b".pdf" * 100_000 + b'") (model a/b.wrl)'
-    return [ar({"debian-binary": b"2.0\n", "data.tar": tar({"./a/R.kicad_mod": slow}, "")})]
+def _long_footprints() -> list[bytes]:
+    return [
+        b'(descr "(' + b".pdf" * 100_000 + b'") (model a/b.wrl)',
+        b'(descr "' + b",;(" * 50_000 + b'") (model a/b.wrl)',
+    ]
 
 
 def _components_zip(path: Path) -> object:
@@ -273,7 +291,12 @@ def _seven_zips() -> list[bytes]:
 
     contents = shape_files("000-000", range(2)) | {"empty.txt": b"", "a/b.txt": b"text" * 99}
     copied = [{"id": py7zr.FILTER_COPY}]
-    settings: Sequence[dict[str, object]] = ({}, {"filters": copied}, {"filters": [{"id": py7zr.FILTER_DEFLATE}]}, {"filters": [{"id": py7zr.FILTER_BZIP2}]})
+    settings: Sequence[dict[str, object]] = (
+        {},
+        {"filters": copied},
+        {"filters": [{"id": py7zr.FILTER_DEFLATE}]},
+        {"filters": [{"id": py7zr.FILTER_BZIP2}]},
+    )
     plain_header = io.BytesIO()
     with py7zr.SevenZipFile(plain_header, "w", filters=copied) as writer:
         writer.set_encoded_header_mode(False)
@@ -301,9 +324,31 @@ READERS = (
     Reader("wrl", "x.wrl", read_mesh_file, lambda: [WRL], TEXT, _deep_wrl),
     Reader("cloud .ply", "x.ply", lambda path: read_part(path, 512, 0), lambda: _ply()[4:], TEXT),
     Reader("image", "x.png", load_image, _images, (), _image_bombs),
-    Reader("sh3f", "Scopia.sh3f", _household, _library, (inside_zip((*BYTES, *TEXT)),) * 3, around=_class_table),
+    Reader(
+        "sh3f",
+        "Scopia.sh3f",
+        _household,
+        _library,
+        (inside_zip((*BYTES, *TEXT)),) * 3,
+        around=_class_table,
+        named=("scopia-00",),
+    ),
     Reader("deb", "x.deb", _unpacked, _debs, (inside_deb(plain), inside_deb(gzipped)), _deb_bombs),
-    Reader("deb of components", "x.deb", _components, _kicad_debs, (inside_deb(plain),), _quadratic_debs),
-    Reader("components.zip", "components.zip", _components_zip, _components_archives, (inside_zip((*BYTES, *TEXT, tree)),) * 3),
+    Reader("footprint", "a/b/R_1206.kicad_mod", _kicad, lambda: [KICAD], TEXT, _long_footprints, _copyright),
+    Reader(
+        "copyright",
+        "a/kicad-packages3d/copyright",
+        lambda path: licences(path.read_text("utf-8", "replace")),
+        lambda: [COPYRIGHT],
+        TEXT,
+    ),
+    Reader(
+        "components.zip",
+        "components.zip",
+        _components_zip,
+        _components_archives,
+        (inside_zip((*BYTES, *TEXT, tree)),) * 3,
+        named=("r: ",),
+    ),
     Reader("7z", "x.7z", _members, _seven_zips, (seven_zip_header, seven_zip_header)),
 )

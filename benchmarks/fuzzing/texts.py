@@ -50,7 +50,12 @@ def _sample(sample_id: str, **more: Any) -> dict[str, Any]:
 
 def _samples(**more: Any) -> dict[str, Any]:
     checkpoint = {"name": "nano", "sha256": "0" * 64, "trained_on": ["household-v1/train"]}
-    return {"schema": 1, "samples": [_sample("a"), _sample("b", empty=True, file=None)], "checkpoint": checkpoint, **more}
+    return {
+        "schema": 1,
+        "samples": [_sample("a"), _sample("b", empty=True, file=None)],
+        "checkpoint": checkpoint,
+        **more,
+    }
 
 
 def _meshes(folder: Path) -> None:
@@ -77,7 +82,10 @@ def _read_manifest(path: Path) -> object:
 
 
 def _task_manifest() -> list[bytes]:
-    samples = [_sample("a", shape="a.ply", number=0, given={"category": "chair"}), _sample("b", shape="b.ply", number=0)]
+    samples = [
+        _sample("a", shape="a.ply", number=0, given={"category": "chair"}),
+        _sample("b", shape="b.ply", number=0),
+    ]
     settings = {"by": "text", "guidance": 3, "encoders": {"text": {"name": "m", "sha256": "0" * 64}}}
     return [_json(_samples(samples=samples, settings=settings))]
 
@@ -115,7 +123,10 @@ def _packed(folder: Path) -> None:
 
 
 def _records() -> list[bytes]:
-    records = [{"id": "a", "category": "chair", "pack": "one.zip", "source": "src", "sha256": {}}, {"id": "b", "failed": "x"}]
+    records = [
+        {"id": "a", "category": "chair", "pack": "one.zip", "source": "src", "sha256": {}},
+        {"id": "b", "failed": "x"},
+    ]
     return ["\n".join(json.dumps(record) for record in records).encode()]
 
 
@@ -172,7 +183,9 @@ def _result() -> dict[str, Any]:
     counts = {"generated": Counts(3, 2, (("c", "no surface"),)), "reference": Counts(2, 2)}
     data = {"generated": "0" * 64, "trained_on": "a", "baseline": "reference"}
     each = {"chair": {"cd": 0.5}}
-    return Result("nano", "generation", Protocol("argus3d-v1"), counts, {"mmd_cd": value}, data, each, ("a note",)).to_json()
+    return Result(
+        "nano", "generation", Protocol("argus3d-v1"), counts, {"mmd_cd": value}, data, each, ("a note",)
+    ).to_json()
 
 
 def _read_result(path: Path) -> object:
@@ -218,7 +231,7 @@ JSON = (tree, tree, tree)
 GZ = (inside_gzip((tree, *TEXT, *BYTES)), inside_gzip((tree,)))
 READERS = (
     Reader("manifest of samples", "manifest.json", _read_manifest, lambda: [_json(_samples())], JSON, around=_meshes),
-    Reader("manifest of tasks", "manifest.json", _read_tasks, _task_manifest, JSON, around=_meshes, named="target"),
+    Reader("manifest of tasks", "manifest.json", _read_tasks, _task_manifest, JSON, around=_meshes, named=("target",)),
     Reader("tokens", "tokens/a.npy", lambda path: read_tokens(path.parent.parent), lambda: [npy(np.arange(4))], TEXT, around=_tokens),
     Reader("manifest for tokens", "manifest.json", lambda path: read_tokens(path.parent), lambda: [_json({"samples": [_sample("a"), _sample("b")]})], JSON, around=_meshes),
     Reader("manifest of prepared data", "src/manifest.json", _read_prepared, _shapes, JSON, around=_prepared),

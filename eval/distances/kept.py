@@ -23,7 +23,7 @@ class Kept:
         self._pairs, self._generated, self._path = pairs, generated, path
         self.shape = pairs.shape
         size = pairs.shape[0] - generated
-        self._known = np.asarray(np.load(path)) if path.is_file() else np.full((size, size), np.nan)
+        self._known = np.asarray(np.load(path, allow_pickle=False)) if path.is_file() else np.full((size, size), np.nan)
 
     def exact(self, rows: Indices, columns: Indices) -> Values:
         return self._pairs.exact(rows, columns)

@@ -42,7 +42,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     """
     try:
         lines = [dict(json.loads(line)) for line in path.read_text().splitlines()]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no training log ({error}); give the log.jsonl of a training") from error
     if not lines:
         raise ValueError(f"{path} is empty; the training has not validated yet")

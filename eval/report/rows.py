@@ -143,7 +143,7 @@ def _read_row(path: Path) -> Row:
             failed=tuple((str(item), str(why)) for item, why in counts["generated"].get("failed", ())),
             **_training(content.get("data", {})),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"{path} is no result ({error}); measure again") from error
 
 

@@ -45,7 +45,7 @@ def read_pairs(path: Path) -> list[Mapping[str, Any]]:
         if content["kind"] != "sensitivity" or content["schema"] != SCHEMA:
             raise ValueError(f"kind {content['kind']!r}, schema {content['schema']!r}")
         return list(content["pairs"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(
             f"{path} is no measurement of sensitivity of schema {SCHEMA} ({error}); measure again"
         ) from error

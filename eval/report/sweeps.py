@@ -92,7 +92,7 @@ def _read_file(path: Path) -> Sweep:
         steps = [_step(path.parent, axis, entry) for entry in content["rows"]]
         if not steps or not columns:
             raise ValueError("it has no rows or no columns")
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"{path} is no sweep ({error}); mend it") from error
     absent = [column.key for column in columns if not any(column.key in step.row.metrics for step in steps)]
     if absent:
@@ -106,7 +106,7 @@ def _read_folder(folder: Path) -> Sweep:
         try:
             facts = json.loads(path.read_text())
             found.append(((facts["order"], str(facts["title"])), str(facts["study"]), facts, _fact_step(path, facts)))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise ValueError(f"{path} does not describe a row of a sweep ({error}); mend it") from error
     if not found:
         raise ValueError(f"{folder} holds no .facts.json, so no sweep; name the folder of one study")

@@ -79,7 +79,7 @@ class Measurements:
         told = [what, family, protocol.hash, self.pair.protocol.hash, *map(clouds_sha256, sets)]
         path = self._cache and self._cache / f"{hashlib.sha256(' '.join(told).encode()).hexdigest()}.npz"
         if path and path.is_file():
-            with np.load(path) as content:
+            with np.load(path, allow_pickle=False) as content:
                 return dict(content)
         self._say(f"{family}: {what} by {_difference(self.pair.protocol, protocol)}")
         measured = self._opened(family, protocol, own, *sets)

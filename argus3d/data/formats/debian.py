@@ -14,13 +14,16 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NoReturn
 
-from argus3d.data.files import beside, sha256_file, write_json
+from argus3d.data.files import MAX_UNPACKED, beside, sha256_file, write_json
+from argus3d.data.formats.gltf import BROKEN
 from argus3d.errors import UserError
 
 AR_MAGIC = b"!<arch>\n"
 AR_HEADER_BYTES = 60
 APT_TIMEOUT = 1800  # seconds; the largest package wanted here is some 400 MB
 MANIFEST = "manifest.json"
+MAX_RATIO = 200  # times that a package may unpack to, beside MAX_UNPACKED; texts in xz reach 30
+MAX_DICTIONARY = 256 << 20  # bytes of memory to unpack xz; its highest preset takes 65 MiB
 WAYS_OUT = "give the package with --deb FILE, or use DATA=procedural, which needs no download"
 
 
@@ -108,7 +111,7 @@ def unpack_members(deb: Path, folder: Path, pattern: str) -> list[Path]:
     try:
         with deb.open("rb") as stream, data_archive(stream, deb) as archive:
             written = [_write_member(archive, member, folder, deb) for member in _matching(archive, pattern, deb)]
-    except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError) as error:
+    except (*BROKEN, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # a full disk or a forbidden folder is not the package's fault
         _damaged(deb, str(error) or type(error).__name__)
@@ -147,8 +150,9 @@ def data_archive(stream: IO[bytes], deb: Path) -> Iterator[tarfile.TarFile]:
         raise UserError(f"{deb} is compressed with zstd, which is not read here: run dpkg-deb -x, and give the folder.")
     if name not in ("data.tar", "data.tar.gz", "data.tar.xz"):
         _damaged(deb, f"unknown member {name}")
-    # Read as a stream ("r|*"): unpacking goes forward once, and xz would be slow to seek in.
-    with tarfile.open(fileobj=io.BufferedReader(_Window(stream, size)), mode="r|*") as archive:
+    # Read as a stream ("r|"): unpacking goes forward once, and xz would be slow to seek in.
+    content = io.BufferedReader(_Unpacked(_Window(stream, size), name, MAX_UNPACKED + MAX_RATIO * size))
+    with tarfile.open(fileobj=content, mode="r|") as archive:
         yield archive
 
 
@@ -185,6 +189,57 @@ class _Window(io.RawIOBase):
         return len(content)
 
 
+class _Unpacked(io.RawIOBase):
+    """What a compressed stream holds, up to `most` bytes; a few kB may stand for more than any disk."""
+
+    def __init__(self, stream: io.RawIOBase, name: str, most: int) -> None:
+        super().__init__()
+        self._stream, self._name, self._left = stream, name, most
+        self._unpacker: Any = None
+        self._waiting = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._next(len(buffer))
+        self._left -= len(content)
+        if self._left < 0:
+            raise tarfile.ReadError(f"{self._name} unpacks to far more than it is")
+        buffer[: len(content)] = content
+        return len(content)
+
+    def _next(self, most: int) -> bytes:
+        """At least a byte, or b"" at the end."""
+        if self._name == "data.tar":
+            return self._stream.read(most) or b""
+        while True:
+            if self._unpacker is None or self._unpacker.eof:
+                self._waiting = (self._unpacker.unused_data if self._unpacker else b"") or self._more()
+                if not self._waiting:
+                    return b""
+                self._unpacker = self._new_unpacker()
+            content = bytes(self._unpacker.decompress(self._waiting, most))
+            # What zlib was not given room for, it hands back; lzma keeps it, and asks for more when it has none.
+            self._waiting = getattr(self._unpacker, "unconsumed_tail", b"")
+            if content or self._unpacker.eof:
+                if content:
+                    return content
+                continue
+            if not self._waiting and getattr(self._unpacker, "needs_input", True):
+                self._waiting = self._more()
+                if not self._waiting:
+                    raise EOFError(f"{self._name} is cut short")
+
+    def _more(self) -> bytes:
+        return self._stream.read(1 << 16) or b""
+
+    def _new_unpacker(self) -> Any:
+        if self._name.endswith(".gz"):
+            return zlib.decompressobj(wbits=31)
+        return lzma.LZMADecompressor(memlimit=MAX_DICTIONARY)
+
+
 def _matching(archive: tarfile.TarFile, pattern: str, deb: Path) -> Iterator[tarfile.TarInfo]:
     seen: set[str] = set()
     for member in archive:
@@ -192,10 +247,15 @@ def _matching(archive: tarfile.TarFile, pattern: str, deb: Path) -> Iterator[tar
         if member.isdir() or not fnmatch.fnmatchcase(name, pattern):
             continue
         path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or not member.isreg() or path.name in (*seen, MANIFEST):
+        if path.is_absolute() or ".." in path.parts or not _is_plain(member) or path.name in (*seen, MANIFEST):
             raise UserError(f"{deb} holds the unsafe member {member.name}: do not use this file, fetch it again.")
         seen.add(path.name)
         yield member
+
+
+def _is_plain(member: tarfile.TarInfo) -> bool:
+    """Whether it is a file whose content lies in the archive: the holes of a sparse one may be larger than any disk."""
+    return member.isreg() and not member.issparse()
 
 
 def _write_member(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, deb: Path) -> Path:

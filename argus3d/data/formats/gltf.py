@@ -32,6 +32,7 @@ _READ = (DRACO, "KHR_mesh_quantization")
 _LOOKS = ("KHR_materials_", "KHR_texture_", "KHR_lights_", "EXT_texture_", "MSFT_texture_", "EXT_lights_")
 _DTYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
+_MAX_ZEROS = 1_000_000  # rows that a file need not hold, where it only says which of them are not 0
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
 _JSON_CHUNK, _BINARY_CHUNK = 0x4E4F534A, 0x004E4942
 
@@ -229,6 +230,8 @@ class _Document:
         """(count, width) float64: exact for all component types, normalised where the file says so."""
         accessor = self.header["accessors"][index]
         dtype, width = np.dtype(_DTYPES[accessor["componentType"]]), _WIDTHS[accessor["type"]]
+        if "bufferView" not in accessor and accessor["count"] > _MAX_ZEROS:
+            raise ValueError(f"accessor {index} has {accessor['count']} values without content")
         values = np.zeros((accessor["count"], width), dtype)
         if "bufferView" in accessor:
             values = self._rows(accessor, accessor["count"], width, dtype)

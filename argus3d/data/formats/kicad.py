@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+MAX_DESCRIPTION = 2_000  # letters; the longest of KiCad has a quarter of it, and patterns take their square
 _PROPERTY = re.compile(r'\((descr|tags|model)\s+(?:"((?:[^"\\]|\\.)*)"|([^\s()"]+))')
 
 
@@ -26,7 +27,7 @@ def add_caption(captions: dict[str, str], name: str, text: str) -> None:
 
 def caption_of(description: str) -> str:
     """A footprint's description without addresses and the names of scripts, or "" where nothing is left."""
-    text = description.replace('\\"', '"')
+    text = description[:MAX_DESCRIPTION].replace('\\"', '"')
     text = re.sub(r"(?:see )?\b(?:https?://|www\.)(?:\([^\s()]*\)|[^\s()])+", "", text)
     text = re.sub(r"\((?:script )?generated\b[^()]*\)|\b(?:script )?generated\b[^,;()]*", "", text, flags=re.IGNORECASE)
     text = re.sub(r"\([^()]*\.pdf\b[^()]*\)|\([\s,;:]*\)", "", text)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from argus3d.data.arrays import read_npz
 from argus3d.data.catalogue import Sampled
 from argus3d.errors import UserError
 
@@ -69,11 +70,10 @@ def _arrays(content: bytes, name: str) -> dict[str, NDArray[Any]]:
             size = sum(member.file_size for member in archive.infolist())
         if size > MAX_ARRAYS:
             raise UserError(f"{name} would unpack to {size} bytes, more than {MAX_ARRAYS}; it is not read.")
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return {key: arrays[key] for key in ("points", "normals", "occupancies") if key in arrays}
+        return read_npz(content, ("points", "normals", "occupancies"))
     except UserError:
         raise
-    except Exception as error:  # zipfile and numpy stumble over damaged bytes in many ways
+    except Exception as error:  # zipfile stumbles over damaged bytes in many ways
         raise UserError(f"{name} is damaged ({type(error).__name__}: {error}); fetch it again.") from error
 
 

@@ -13,9 +13,10 @@ from argus3d.data.formats.meshes import MAX_FACES, Mesh, checked_mesh
 from argus3d.errors import UserError
 
 HEADER = "#VRML V2.0"
-MAX_DEPTH = 64  # nodes inside nodes
-# A few lines of USE inside USE can stand for more than any memory holds.
-MAX_NODES = 1_000_000
+MAX_DEPTH = 64  # nodes inside nodes, as written
+MAX_PLACED_DEPTH = 256  # the same with what USE stands for
+# A few lines of USE inside USE can stand for more than any time or memory: so many more than are written.
+MAX_NODES = 100_000
 
 # What is read of a node: fields that hold nodes, and fields that hold numbers with how many make one value.
 _NODE_FIELDS = {
@@ -81,8 +82,9 @@ def wrl_mesh(content: bytes, name: str) -> Mesh:
         raise UserError(f"{name}: it does not begin with {HEADER}; give a VRML 2.0 file, or export it as one.")
     with warnings.catch_warnings():
         warnings.simplefilter("error", DeprecationWarning)  # numpy's word for digits that are no number
-        scene = _Reader(text, name).scene()
-    soup = _Soup(name)
+        reader = _Reader(text, name)
+        scene = reader.scene()
+    soup = _Soup(name, reader.nodes + MAX_NODES)
     with np.errstate(over="ignore", invalid="ignore"):  # what grows past all numbers is refused below
         for node in scene:
             soup.add(node, np.eye(4))
@@ -102,6 +104,7 @@ class _Reader:
         self._name = name
         self._at = 0
         self._defined: dict[str, _Node | None] = {}
+        self.nodes = 0  # read so far
 
     def scene(self) -> list[_Node]:
         """All nodes of the top level."""
@@ -154,6 +157,7 @@ class _Reader:
         if depth > MAX_DEPTH:
             self._fail(f"nodes are nested more than {MAX_DEPTH} deep")
         self._expect("{", kind)
+        self.nodes += 1
         if kind not in _NODE_FIELDS:
             self._skip_to_end("{")
             return None
@@ -245,24 +249,26 @@ class _Reader:
 class _Soup:
     """The triangles of a scene, gathered node by node."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, most_nodes: int) -> None:
+        self._name, self._most_nodes = name, most_nodes
         self._vertices: list[NDArray[np.float64]] = [np.empty((0, 3))]
         self._faces: list[NDArray[np.int64]] = [np.empty((0, 3), np.int64)]
         self._nodes_seen = self._vertices_seen = self._faces_seen = 0
 
-    def add(self, node: _Node, place: NDArray[np.float64]) -> None:
+    def add(self, node: _Node, place: NDArray[np.float64], depth: int = 0) -> None:
         """Add what is below a node; place : (4, 4), from its coordinates to the scene's."""
         self._nodes_seen += 1
-        if self._nodes_seen > MAX_NODES:
-            self._fail(f"its scene has more than {MAX_NODES:,} nodes")
+        if self._nodes_seen > self._most_nodes:
+            self._fail(f"its scene has more than {self._most_nodes:,} nodes")
+        if depth > MAX_PLACED_DEPTH:
+            self._fail(f"with USE, nodes are nested more than {MAX_PLACED_DEPTH} deep")
         if node.kind == "IndexedFaceSet":
             self._add_faces(node, place)
             return
         if node.kind == "Transform":
             place = place @ _transform(node)
         for child in _children(node):
-            self.add(child, place)
+            self.add(child, place, depth + 1)
 
     def mesh(self) -> Mesh:
         """Vertices (V, 3) and faces (F, 3) of all that was added."""
