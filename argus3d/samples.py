@@ -114,8 +114,9 @@ def read_tokens(folder: Path) -> NDArray[np.int64]:
     if not path.exists():
         raise UserError(f"{path} is missing; make the folder with `argus3d reconstruct` or `argus3d sample` first.")
     samples = read_json_object(path).get("samples")
-    ids = [sample.get("id") if isinstance(sample, dict) else None for sample in samples] if samples else [None]
-    if not all(map(is_name, ids)):
+    found = samples if isinstance(samples, list) else []
+    ids = [sample.get("id") if isinstance(sample, dict) else None for sample in found]
+    if not ids or not all(map(is_name, ids)):
         raise UserError(f"{path} names no samples, or one whose id is no name; make the folder again.")
     tokens = [_tokens_of(folder / "tokens" / f"{sample_id}.npy") for sample_id in ids]
     if len({array.shape for array in tokens}) > 1:

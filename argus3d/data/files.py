@@ -144,7 +144,9 @@ def read_json_object(path: Path, way_out: str = "make it again") -> dict[str, An
 
 def is_name(value: object) -> bool:
     """Whether it is a text that can be the name of a file or a folder, and leads nowhere else."""
-    return isinstance(value, str) and value not in ("", ".", "..") and not set(value) & set("/\\\0")
+    if not isinstance(value, str) or value in ("", ".", "..") or set(value) & set("/\\\0"):
+        return False
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def most_unpacked(packed: int) -> int:

@@ -16,22 +16,13 @@ NUMBERS = (
     "2147483648", "4294967295", "9223372036854775808", "1" * 40, "9" * 5000, "-99999999", "2_0", "0x10", "", "\u0663",
 )  # fmt: skip
 WORDS = (
-    b"../outside/x",
-    b"/etc/passwd",
-    b"\0",
-    b"\xff\xfe",
-    b"%2e%2e/",
-    b"..\\x",
-    b"{",
-    b"]",
-    b'"',
-    b"\n",
-    b"#",
+    b"../outside/x", b"/etc/passwd", b"\0", b"\xff\xfe", b"%2e%2e/", b"..\\x", b"{", b"]", b'"', b"\n", b"#",
     b"\x1f\x8b",
-)
+)  # fmt: skip
 VALUES: tuple[Any, ...] = (
-    None, True, False, 0, 1, -1, 2, 3, 0.5, -0.5, 1e308, 10**30, 2**31, 2**63, 10**7, 10**9, -(10**9), "", "x", "1", "../outside/x",
-    "../outside", "../../outside", "../../../outside", "/etc/passwd", "a\0b", "\ud800", "..", ".", "x" * 300, [], {}, [[]], [None], {"": None}, [1], float("nan"),
+    None, True, False, 0, 1, -1, 2, 3, 0.5, -0.5, 1e308, 10**30, 2**31, 2**63, 10**7, 10**9, -(10**9), "", "x", "1",
+    "../outside/x", "../outside", "../../outside", "../../../outside", "/etc/passwd", "a\0b", "\ud800", "..", ".",
+    "x" * 300, [], {}, [[]], [None], {"": None}, [1], float("nan"),
     float("inf"), [0] * 17, "data:,", "data:;base64,AAAA", "NaN", -(2**63), 4300 * "9",
 )  # fmt: skip
 

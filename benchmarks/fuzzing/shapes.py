@@ -67,8 +67,8 @@ def _ply() -> list[bytes]:
         b"property int v1\nend_header\n0 0 0 1\n1 0 0 2\n0 1 0 3\n0 0 1 4\n3 0 1 2\n4 0 1 2 3\n5\n"
     )
     binary = (
-        b"ply\nformat binary_big_endian 1.0\nelement vertex 3\nproperty double x\nproperty double y\nproperty double z\n"
-        b"element face 1\nproperty list uchar uint vertex_indices\nend_header\n"
+        b"ply\nformat binary_big_endian 1.0\nelement vertex 3\nproperty double x\nproperty double y\n"
+        b"property double z\nelement face 1\nproperty list uchar uint vertex_indices\nend_header\n"
         + struct.pack(">9dB3I", 0, 0, 0, 1, 0, 0, 0, 1, 0, 3, 0, 1, 2)
     )
     cloud = trimesh.PointCloud(np.random.default_rng(0).uniform(-0.4, 0.4, (300, 3))).export(file_type="ply")
@@ -239,10 +239,14 @@ def _deb_bombs() -> list[bytes]:
     large = _summed(zeros[:124] + b"%011o\0" % (2 << 30) + zeros[136:512])
     packer = lzma.LZMACompressor(preset=0)
     body = b"".join(packer.compress(piece) for piece in (large, *[bytes(1 << 24)] * 128)) + packer.flush()
-    link = tar({"././@LongLink": b"a" * 512}, "")
-    names = (_summed(link[:156] + b"L" + link[157:512]) + link[512:1024]) * 5000
-    every = (("data.tar.xz", body), ("data.tar.xz", _wide_xz(zeros)), ("data.tar", names))
+    every = (("data.tar.xz", body), ("data.tar.xz", _wide_xz(zeros)), ("data.tar", _names()))
     return [ar({"debian-binary": b"2.0\n", name: data}) for name, data in every]
+
+
+def _names() -> bytes:
+    """A tar of 5,000 long names for one file."""
+    link = tar({"././@LongLink": b"a" * 512}, "")
+    return (_summed(link[:156] + b"L" + link[157:512]) + link[512:1024]) * 5000
 
 
 def _summed(header: bytes) -> bytes:
@@ -307,7 +311,8 @@ def _seven_zips() -> list[bytes]:
 
 def _deep_wrl() -> list[bytes]:
     """Nodes that stand for many more, and nodes within nodes by way of USE."""
-    head = b"#VRML V2.0 utf8\nDEF A0 Shape { geometry IndexedFaceSet { coord Coordinate { point [0 0 0 1 0 0 0 1 0] } coordIndex [0 1 2] } }\n"
+    head = b"#VRML V2.0 utf8\nDEF A0 Shape { geometry IndexedFaceSet {\n"
+    head += b"coord Coordinate { point [0 0 0 1 0 0 0 1 0] } coordIndex [0 1 2] } }\n"
     doubled = b"".join(b"DEF A%d Transform { children [USE A%d USE A%d] }\n" % (n + 1, n, n) for n in range(40))
     chained = b"".join(b"DEF A%d Group { children USE A%d }\n" % (n + 1, n) for n in range(5000))
     return [head + doubled, head + chained, b"#VRML V2.0\n" + b"Group { children [" * 5000]

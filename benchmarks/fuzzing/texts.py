@@ -22,13 +22,14 @@ from benchmarks.fuzzing.containers import inside_gzip
 from benchmarks.fuzzing.mutate import BYTES, TEXT, json_lines, tree
 from benchmarks.fuzzing.reader import Reader
 from benchmarks.fuzzing.watch import outside
+from eval.clouds import load_clouds
 from eval.protocol import Protocol, get_protocol
 from eval.report.curves import read_log
 from eval.report.rows import read_rows
 from eval.report.sensitivity_tables import read_pairs
 from eval.report.sweeps import read_sweep
 from eval.results import Counts, MetricValue, Result, read
-from eval.sources import checkpoint_facts, jobs_of_folder
+from eval.sources import checkpoint_facts
 from eval.task_folder import Tally, draw, read_tasks
 from eval.task_folder import facts as task_facts
 from tests.argus3d.mix_files import metadata, npz, uid
@@ -65,20 +66,19 @@ def _meshes(folder: Path) -> None:
         place.mkdir()
         for name in ("a.ply", "b.ply", "x"):
             (place / name).write_bytes(bytes(box.export(file_type="ply")))
-    (folder / "tokens").mkdir()
+    (folder / "tokens").mkdir(exist_ok=True)
     for place in (folder / "tokens" / "a.npy", folder / "tokens" / "b.npy", outside(folder) / "x.npy"):
         place.write_bytes(npy(np.arange(4)))
 
 
 def _tokens(folder: Path) -> None:
-    (folder / "tokens").mkdir()
+    (folder / "tokens").mkdir(exist_ok=True)
     (folder / "tokens" / "b.npy").write_bytes(npy(np.arange(4)))
     (folder / "manifest.json").write_bytes(_json({"samples": [_sample("a"), _sample("b")]}))
 
 
 def _read_manifest(path: Path) -> object:
-    rng = np.random.default_rng(0)
-    return checkpoint_facts(path.parent), [job.draw(8, rng) for job in jobs_of_folder(path.parent) if not job.problem]
+    return checkpoint_facts(path.parent), load_clouds(str(path.parent), 8, 0)
 
 
 def _task_manifest() -> list[bytes]:
@@ -96,14 +96,14 @@ def _read_tasks(path: Path) -> object:
 
 
 def _shapes() -> list[bytes]:
-    record = {"id": "a", "category": "chair", "source": "src", "caption": "c", "sha256": {"cloud.npz": "0"}}
+    record = {"id": "a", "category": "chair", "source": "src", "caption": "c", "sha256": {"pointcloud.npz": "0"}}
     return [_json({"schema": 1, "shapes": [record], "failed": [], "packs": []})]
 
 
 def _prepared(folder: Path) -> None:
     for place in (folder / "src" / "chair" / "a", outside(folder)):
         place.mkdir(parents=True)
-        (place / "cloud.npz").write_bytes(npz(points=CLOUD, normals=CLOUD))
+        (place / "pointcloud.npz").write_bytes(npz(points=CLOUD, normals=CLOUD))
 
 
 def _read_prepared(path: Path) -> object:
@@ -116,7 +116,7 @@ def _packed(folder: Path) -> None:
 
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("chair/a/cloud.npz", npz(points=CLOUD))
+        archive.writestr("chair/a/pointcloud.npz", npz(points=CLOUD))
     (folder / "src" / "packs").mkdir(parents=True)
     (folder / "src" / "packs" / "one.zip").write_bytes(out.getvalue())
     (folder / "src" / "manifest.json").write_bytes(_json({"schema": 1, "shapes": [], "packs": ["one.zip"]}))
@@ -230,25 +230,80 @@ def _gz_bombs() -> list[bytes]:
 JSON = (tree, tree, tree)
 GZ = (inside_gzip((tree, *TEXT, *BYTES)), inside_gzip((tree,)))
 READERS = (
-    Reader("manifest of samples", "manifest.json", _read_manifest, lambda: [_json(_samples())], JSON, around=_meshes),
+    Reader(
+        "manifest of samples",
+        "manifest.json",
+        _read_manifest,
+        lambda: [_json(_samples())],
+        JSON,
+        around=_meshes,
+        named=("target",),
+    ),
     Reader("manifest of tasks", "manifest.json", _read_tasks, _task_manifest, JSON, around=_meshes, named=("target",)),
-    Reader("tokens", "tokens/a.npy", lambda path: read_tokens(path.parent.parent), lambda: [npy(np.arange(4))], TEXT, around=_tokens),
-    Reader("manifest for tokens", "manifest.json", lambda path: read_tokens(path.parent), lambda: [_json({"samples": [_sample("a"), _sample("b")]})], JSON, around=_meshes),
-    Reader("manifest of prepared data", "src/manifest.json", _read_prepared, _shapes, JSON, around=_prepared),
+    Reader(
+        "tokens",
+        "tokens/a.npy",
+        lambda path: read_tokens(path.parent.parent),
+        lambda: [npy(np.arange(4))],
+        TEXT,
+        around=_tokens,
+    ),
+    Reader(
+        "manifest for tokens",
+        "manifest.json",
+        lambda path: read_tokens(path.parent),
+        lambda: [_json({"samples": [_sample("a"), _sample("b")]})],
+        JSON,
+        around=_meshes,
+    ),
+    Reader(
+        "manifest of prepared data",
+        "src/manifest.json",
+        _read_prepared,
+        _shapes,
+        JSON,
+        around=_prepared,
+        named=("target",),
+    ),
     Reader("records of a pack", "src/packs/one.jsonl", _read_packed, _records, (json_lines,) * 3, around=_packed),
     Reader("record.json", "record.json", lambda path: read_record(path.parent), lambda: [_json({"id": "a"})], JSON),
-    Reader("settings.json", "settings.json", _settings, lambda: [_json({"seed": 0, "checkpoint": {"name": "nano"}})], JSON),
+    Reader(
+        "settings.json", "settings.json", _settings, lambda: [_json({"seed": 0, "checkpoint": {"name": "nano"}})], JSON
+    ),
     Reader("argus.json", "argus.json", _read_about, _about, JSON, around=_stages),
     Reader("sizes", "sizes.json", _read_sizes, lambda: [CONFIG.to_json().encode()], JSON),
-    Reader("protocol", "p.json", lambda path: get_protocol(str(path)), lambda: [_json(Protocol("x").to_json()), _json({"name": "x", "points": 64, "emd_points": 8})], JSON),
+    Reader(
+        "protocol",
+        "p.json",
+        lambda path: get_protocol(str(path)),
+        lambda: [_json(Protocol("x").to_json()), _json({"name": "x", "points": 64, "emd_points": 8})],
+        JSON,
+    ),
     Reader("split", "s.json", read_split, _split, JSON),
     Reader("result", "one.json", _read_result, lambda: [_json(_result())], JSON),
     Reader("sweep", "sweep.json", read_sweep, lambda: _sweep()[1:], JSON, around=_one_result),
-    Reader("row of a study", "one.facts.json", lambda path: read_sweep(path.parent), lambda: [_json(_facts())], JSON, around=_one_result),
+    Reader(
+        "row of a study",
+        "one.facts.json",
+        lambda path: read_sweep(path.parent),
+        lambda: [_json(_facts())],
+        JSON,
+        around=_one_result,
+    ),
     Reader("sensitivity", "x.json", read_pairs, _pairs, JSON),
-    Reader("training log", "log.jsonl", read_log, lambda: [b'{"step": 1, "loss": 2.0}\n{"step": 2}\n'], (json_lines,) * 3),
-    Reader("lvis", "lvis.json.gz", read_lvis, lambda: _gz({"chair": [uid(1), uid(2)], "lamp": [uid(3)]}), GZ, _gz_bombs),
+    Reader(
+        "training log", "log.jsonl", read_log, lambda: [b'{"step": 1, "loss": 2.0}\n{"step": 2}\n'], (json_lines,) * 3
+    ),
+    Reader(
+        "lvis", "lvis.json.gz", read_lvis, lambda: _gz({"chair": [uid(1), uid(2)], "lamp": [uid(3)]}), GZ, _gz_bombs
+    ),
     Reader("object paths", "paths.json.gz", read_object_paths, lambda: _gz({uid(1): f"glbs/000-012/{uid(1)}.glb"}), GZ),
     Reader("metadata", "000-012.json.gz", read_metadata, lambda: _gz({uid(1): metadata(1)}), GZ),
-    Reader("captions", "c.csv", lambda path: read_captions(path, {uid(1)}), lambda: [f'{uid(1)},"a ""chair"", red"\n{uid(2)},b\n'.encode()], TEXT),
-)  # fmt: skip
+    Reader(
+        "captions",
+        "c.csv",
+        lambda path: read_captions(path, {uid(1)}),
+        lambda: [f'{uid(1)},"a ""chair"", red"\n{uid(2)},b\n'.encode()],
+        TEXT,
+    ),
+)

@@ -24,6 +24,7 @@ APT_TIMEOUT = 1800  # seconds; the largest package wanted here is some 400 MB
 MANIFEST = "manifest.json"
 MAX_RATIO = 200  # times that a package may unpack to, beside MAX_UNPACKED; texts in xz reach 30
 MAX_DICTIONARY = 256 << 20  # bytes of memory to unpack xz; its highest preset takes 65 MiB
+_FED = 1 << 16  # bytes given to a decompressor at once
 WAYS_OUT = "give the package with --deb FILE, or use DATA=procedural, which needs no download"
 
 
@@ -195,14 +196,14 @@ class _Unpacked(io.RawIOBase):
     def __init__(self, stream: io.RawIOBase, name: str, most: int) -> None:
         super().__init__()
         self._stream, self._name, self._left = stream, name, most
-        self._unpacker: Any = None
         self._waiting = b""
+        self._unpacker = self._new_unpacker()
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        content = self._next(len(buffer))
+        content = self._next(len(buffer)) if self._unpacker else self._stream.read(len(buffer)) or b""
         self._left -= len(content)
         if self._left < 0:
             raise tarfile.ReadError(f"{self._name} unpacks to far more than it is")
@@ -210,34 +211,28 @@ class _Unpacked(io.RawIOBase):
         return len(content)
 
     def _next(self, most: int) -> bytes:
-        """At least a byte, or b"" at the end."""
-        if self._name == "data.tar":
-            return self._stream.read(most) or b""
-        while True:
-            if self._unpacker is None or self._unpacker.eof:
-                self._waiting = (self._unpacker.unused_data if self._unpacker else b"") or self._more()
-                if not self._waiting:
-                    return b""
-                self._unpacker = self._new_unpacker()
+        """At least a byte and at most so many, or b"" at the end."""
+        while not self._unpacker.eof or self._begin_next():
             content = bytes(self._unpacker.decompress(self._waiting, most))
-            # What zlib was not given room for, it hands back; lzma keeps it, and asks for more when it has none.
-            self._waiting = getattr(self._unpacker, "unconsumed_tail", b"")
-            if content or self._unpacker.eof:
-                if content:
-                    return content
-                continue
-            if not self._waiting and getattr(self._unpacker, "needs_input", True):
-                self._waiting = self._more()
+            self._waiting = getattr(self._unpacker, "unconsumed_tail", b"")  # zlib's; lzma keeps it to itself
+            if content:
+                return content
+            if not self._unpacker.eof and not self._waiting:
+                self._waiting = self._stream.read(_FED) or b""
                 if not self._waiting:
                     raise EOFError(f"{self._name} is cut short")
+        return b""
 
-    def _more(self) -> bytes:
-        return self._stream.read(1 << 16) or b""
+    def _begin_next(self) -> bool:
+        """Whether another stream follows the one that ended, as where several were compressed at once."""
+        self._waiting = self._unpacker.unused_data or self._stream.read(_FED) or b""
+        self._unpacker = self._new_unpacker()
+        return self._waiting.startswith((b"\xfd7zXZ\0", b"\x1f\x8b"))
 
     def _new_unpacker(self) -> Any:
         if self._name.endswith(".gz"):
             return zlib.decompressobj(wbits=31)
-        return lzma.LZMADecompressor(memlimit=MAX_DICTIONARY)
+        return lzma.LZMADecompressor(memlimit=MAX_DICTIONARY) if self._name.endswith(".xz") else None
 
 
 def _matching(archive: tarfile.TarFile, pattern: str, deb: Path) -> Iterator[tarfile.TarInfo]:

@@ -254,6 +254,7 @@ class _Soup:
         self._vertices: list[NDArray[np.float64]] = [np.empty((0, 3))]
         self._faces: list[NDArray[np.int64]] = [np.empty((0, 3), np.int64)]
         self._nodes_seen = self._vertices_seen = self._faces_seen = 0
+        self._matrices: dict[int, NDArray[np.float64]] = {}  # of nodes, by identity: USE brings them again and again
 
     def add(self, node: _Node, place: NDArray[np.float64], depth: int = 0) -> None:
         """Add what is below a node; place : (4, 4), from its coordinates to the scene's."""
@@ -266,7 +267,9 @@ class _Soup:
             self._add_faces(node, place)
             return
         if node.kind == "Transform":
-            place = place @ _transform(node)
+            if id(node) not in self._matrices:
+                self._matrices[id(node)] = _transform(node)
+            place = place @ self._matrices[id(node)]
         for child in _children(node):
             self.add(child, place, depth + 1)
 
