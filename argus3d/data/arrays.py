@@ -48,6 +48,8 @@ def read_npz(source: Path | bytes, wanted: Collection[str] | None = None) -> dic
         if error.filename is not None:
             raise
         raise ValueError(str(error)) from error  # zipfile sought a place that is not in the file
+    except ValueError:
+        raise
     except Exception as error:  # zipfile and numpy stumble over damaged bytes in many ways
         raise ValueError(f"{type(error).__name__}: {error}") from error
 

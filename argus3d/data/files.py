@@ -178,6 +178,8 @@ def read_zip_member(path: Path, name: str) -> bytes:
         raise ValueError(f"{name}: {error}") from error  # zipfile sought a place that is not in the file
     except KeyError as error:
         raise ValueError(f"there is no {name} in it") from error
+    except ValueError:
+        raise
     except Exception as error:  # zipfile stumbles over damaged bytes in many ways
         raise ValueError(f"{name}: {type(error).__name__}: {error}") from error
 

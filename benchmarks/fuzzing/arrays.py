@@ -15,7 +15,6 @@ from safetensors.torch import save as safetensors_bytes
 
 from argus3d.checkpoint.argus import empty_stages
 from argus3d.checkpoint.info import describe
-from argus3d.checkpoint.released import our_states
 from argus3d.checkpoint.store import About, load
 from argus3d.checkpoint.torch_file import read_torch_file
 from argus3d.complete import read_part
@@ -30,7 +29,7 @@ from eval.clouds import load_clouds
 from eval.features.network import load as load_network
 from eval.task_folder import read_parts
 from tests.argus3d.mix_files import cloud, npz, queries
-from tests.argus3d.released_files import CONFIG, stage_2
+from tests.argus3d.released_files import stage_2
 from tests.argus3d.sizes import CONFIG as OURS
 
 ARRAYS = (*BYTES, *TEXT)
@@ -140,7 +139,7 @@ def _released() -> list[bytes]:
 
 
 def _read_released(path: Path) -> object:
-    return our_states(read_torch_file(path).state, CONFIG, str(path))
+    return read_torch_file(path)
 
 
 def _clouds(path: Path) -> object:

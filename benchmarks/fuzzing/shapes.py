@@ -1,9 +1,7 @@
 """Readers of meshes, pictures and the archives that hold them."""
 
 import io
-import lzma
 import struct
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from argus3d.data.formats.mesh_files import read_mesh_file
 from argus3d.data.formats.sevenzip import list_members, read_members
 from argus3d.data.household import HouseholdCatalogue
 from argus3d.encoders.images import load_image
+from benchmarks.fuzzing.bombs import deb_bombs, deep_scenes, image_bombs, long_footprints
 from benchmarks.fuzzing.containers import (
     glb_json,
     gzipped,
@@ -161,26 +160,6 @@ def _exif() -> bytes:
     return exif.tobytes()
 
 
-def png_bomb(side: int, depth: int, kind: int) -> bytes:
-    """A .png of nothing, a few kB that stand for side x side pixels."""
-
-    def chunk(name: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-    samples = {0: 1, 3: 1, 2: 3, 6: 4}[kind]
-    row = b"\0" + bytes(-(-side * depth * samples // 8))
-    packer = zlib.compressobj(9)
-    body = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
-    palette = chunk(b"PLTE", bytes(6)) + chunk(b"tRNS", b"\0\1") if kind == 3 else b""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, depth, kind, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + palette + chunk(b"IDAT", body) + chunk(b"IEND", b"")
-
-
-def _image_bombs() -> list[bytes]:
-    text = struct.pack(">I", 0) + b"zTXt"
-    return [png_bomb(10_000, 1, 3), png_bomb(10_000, 8, 2), png_bomb(10_000, 8, 6), png_bomb(60_000, 1, 0), text]
-
-
 def _members(path: Path) -> list[object]:
     members = list_members(path)
     return list(read_members(path, [member.name for member in members]))
@@ -233,44 +212,6 @@ def _debs() -> list[bytes]:
     return [ar({"debian-binary": b"2.0\n", "control.tar.xz": b"odd", name: data}) for name, data in every]
 
 
-def _deb_bombs() -> list[bytes]:
-    """2 GiB of zeros, an xz dictionary of 3 GiB, and 5,000 long names for one file."""
-    zeros = tar({"./usr/z.sh3f": bytes(1)}, "")
-    large = _summed(zeros[:124] + b"%011o\0" % (2 << 30) + zeros[136:512])
-    packer = lzma.LZMACompressor(preset=0)
-    body = b"".join(packer.compress(piece) for piece in (large, *[bytes(1 << 24)] * 128)) + packer.flush()
-    every = (("data.tar.xz", body), ("data.tar.xz", _wide_xz(zeros)), ("data.tar", _names()))
-    return [ar({"debian-binary": b"2.0\n", name: data}) for name, data in every]
-
-
-def _names() -> bytes:
-    """A tar of 5,000 long names for one file."""
-    link = tar({"././@LongLink": b"a" * 512}, "")
-    return (_summed(link[:156] + b"L" + link[157:512]) + link[512:1024]) * 5000
-
-
-def _summed(header: bytes) -> bytes:
-    """A tar header with its sum."""
-    blank = header[:148] + b" " * 8 + header[156:]
-    return blank[:148] + b"%06o\0 " % sum(blank) + blank[156:]
-
-
-def _wide_xz(content: bytes) -> bytes:
-    """An .xz that asks for a dictionary of 3 GiB."""
-    packed = bytearray(lzma.compress(content, preset=0))
-    end = 12 + 4 * (packed[12] + 1)  # of the block's header: its filter is LZMA2, one byte of properties
-    packed[packed.index(b"\x21\x01", 12) + 2] = 39
-    packed[end - 4 : end] = struct.pack("<I", zlib.crc32(packed[12 : end - 4]))
-    return bytes(packed)
-
-
-def _long_footprints() -> list[bytes]:
-    return [
-        b'(descr "(' + b".pdf" * 100_000 + b'") (model a/b.wrl)',
-        b'(descr "' + b",;(" * 50_000 + b'") (model a/b.wrl)',
-    ]
-
-
 def _components_zip(path: Path) -> object:
     files._opened.cache_clear()
     catalogue = ComponentsCatalogue(path.parent)
@@ -309,15 +250,6 @@ def _seven_zips() -> list[bytes]:
     return [*(archive(contents, **more) for more in settings), plain_header.getvalue()]
 
 
-def _deep_wrl() -> list[bytes]:
-    """Nodes that stand for many more, and nodes within nodes by way of USE."""
-    head = b"#VRML V2.0 utf8\nDEF A0 Shape { geometry IndexedFaceSet {\n"
-    head += b"coord Coordinate { point [0 0 0 1 0 0 0 1 0] } coordIndex [0 1 2] } }\n"
-    doubled = b"".join(b"DEF A%d Transform { children [USE A%d USE A%d] }\n" % (n + 1, n, n) for n in range(40))
-    chained = b"".join(b"DEF A%d Group { children USE A%d }\n" % (n + 1, n) for n in range(5000))
-    return [head + doubled, head + chained, b"#VRML V2.0\n" + b"Group { children [" * 5000]
-
-
 READERS = (
     Reader("glb", "x.glb", read_mesh_file, _glb, (glb_json, glb_json)),
     Reader("gltf", "x.gltf", read_mesh_file, lambda: [_written(_rich(), ".gltf")], (tree,)),
@@ -326,9 +258,9 @@ READERS = (
     Reader("off", "x.off", read_mesh_file, lambda: _mesh("off"), TEXT),
     Reader("ply", "x.ply", read_mesh_file, lambda: _ply()[:4], TEXT),
     Reader("stl", "x.stl", read_mesh_file, lambda: [*_mesh("stl"), *_mesh("stl_ascii")], TEXT),
-    Reader("wrl", "x.wrl", read_mesh_file, lambda: [WRL], TEXT, _deep_wrl),
+    Reader("wrl", "x.wrl", read_mesh_file, lambda: [WRL], TEXT, deep_scenes),
     Reader("cloud .ply", "x.ply", lambda path: read_part(path, 512, 0), lambda: _ply()[4:], TEXT),
-    Reader("image", "x.png", load_image, _images, (), _image_bombs),
+    Reader("image", "x.png", load_image, _images, (), image_bombs),
     Reader(
         "sh3f",
         "Scopia.sh3f",
@@ -338,8 +270,8 @@ READERS = (
         around=_class_table,
         named=("scopia-00",),
     ),
-    Reader("deb", "x.deb", _unpacked, _debs, (inside_deb(plain), inside_deb(gzipped)), _deb_bombs),
-    Reader("footprint", "a/b/R_1206.kicad_mod", _kicad, lambda: [KICAD], TEXT, _long_footprints, _copyright),
+    Reader("deb", "x.deb", _unpacked, _debs, (inside_deb(plain), inside_deb(gzipped)), deb_bombs),
+    Reader("footprint", "a/b/R_1206.kicad_mod", _kicad, lambda: [KICAD], TEXT, long_footprints, _copyright),
     Reader(
         "copyright",
         "a/kicad-packages3d/copyright",

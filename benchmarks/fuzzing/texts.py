@@ -117,7 +117,7 @@ def _packed(folder: Path) -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("chair/a/pointcloud.npz", npz(points=CLOUD))
-    (folder / "src" / "packs").mkdir(parents=True)
+    (folder / "src" / "packs").mkdir(parents=True, exist_ok=True)
     (folder / "src" / "packs" / "one.zip").write_bytes(out.getvalue())
     (folder / "src" / "manifest.json").write_bytes(_json({"schema": 1, "shapes": [], "packs": ["one.zip"]}))
 
@@ -238,6 +238,7 @@ READERS = (
         JSON,
         around=_meshes,
         named=("target",),
+        named=("target",),
     ),
     Reader("manifest of tasks", "manifest.json", _read_tasks, _task_manifest, JSON, around=_meshes, named=("target",)),
     Reader(
@@ -255,6 +256,7 @@ READERS = (
         lambda: [_json({"samples": [_sample("a"), _sample("b")]})],
         JSON,
         around=_meshes,
+        named=("target",),
     ),
     Reader(
         "manifest of prepared data",
@@ -281,7 +283,7 @@ READERS = (
     ),
     Reader("split", "s.json", read_split, _split, JSON),
     Reader("result", "one.json", _read_result, lambda: [_json(_result())], JSON),
-    Reader("sweep", "sweep.json", read_sweep, lambda: _sweep()[1:], JSON, around=_one_result),
+    Reader("sweep", "sweep.json", read_sweep, lambda: _sweep()[1:], JSON, around=_one_result, named=("target",)),
     Reader(
         "row of a study",
         "one.facts.json",
@@ -289,6 +291,7 @@ READERS = (
         lambda: [_json(_facts())],
         JSON,
         around=_one_result,
+        named=("target",),
     ),
     Reader("sensitivity", "x.json", read_pairs, _pairs, JSON),
     Reader(

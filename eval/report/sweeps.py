@@ -105,7 +105,9 @@ def _read_folder(folder: Path) -> Sweep:
     for path in sorted(folder.glob("*.facts.json")):
         try:
             facts = json.loads(path.read_text())
-            found.append(((facts["order"], str(facts["title"])), str(facts["study"]), facts, _fact_step(path, facts)))
+            facts["budget"] = dict(facts.get("budget", {}))
+            order = float(facts["order"]), str(facts["title"])
+            found.append((order, str(facts["study"]), facts, _fact_step(path, facts)))
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise ValueError(f"{path} does not describe a row of a sweep ({error}); mend it") from error
     if not found:
@@ -115,7 +117,7 @@ def _read_folder(folder: Path) -> Sweep:
     keys = dict.fromkeys(key for step in steps for key in step.row.metrics)
     _, study, first, _ = found[0]
     axis = str(first["x"]) if "x" in first else "row"
-    notes = _budgets({step.label: facts.get("budget", {}) for *_, facts, step in found})
+    notes = _budgets({step.label: facts["budget"] for *_, facts, step in found})
     return Sweep(study.replace("_", " "), axis.replace("_", " "), [_titled(key) for key in keys], steps, notes)
 
 
