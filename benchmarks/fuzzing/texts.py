@@ -238,7 +238,6 @@ READERS = (
         JSON,
         around=_meshes,
         named=("target",),
-        named=("target",),
     ),
     Reader("manifest of tasks", "manifest.json", _read_tasks, _task_manifest, JSON, around=_meshes, named=("target",)),
     Reader(
@@ -248,6 +247,7 @@ READERS = (
         lambda: [npy(np.arange(4))],
         TEXT,
         around=_tokens,
+        named=("target",),
     ),
     Reader(
         "manifest for tokens",
