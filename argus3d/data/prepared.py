@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from argus3d.data.files import is_name, read_json_object
 from argus3d.data.shape_files import CLOUD, PICTURE, QUERIES, RENDER
-from argus3d.data.stores import PACKS, VIEWS, Folder, Packed, Place, read_arrays, read_records
+from argus3d.data.stores import PACKS, VIEWS, Folder, Packed, Place, read_arrays, read_records, records_file
 from argus3d.errors import UserError
 
 
@@ -121,7 +121,7 @@ def _records(folder: Path) -> list[dict[str, Any]]:
         raise UserError(f"{path} has no lists of shapes and packs; prepare the source again.")
     listed = ((path, record) for record in shapes)
     places = [folder / PACKS / name for name in sorted(packs)]
-    packed = ((place, record) for place in places for record in read_records(place))
+    packed = ((records_file(place), record) for place in places for record in read_records(place))
     found = [*listed, *((place, record) for place, record in packed if "failed" not in record)]
     for place, record in found:
         _require_record(record, place)
