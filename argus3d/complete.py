@@ -98,7 +98,7 @@ def _cloud(path: Path) -> NDArray[np.float64]:
     try:
         loaded = trimesh.load(io.BytesIO(content), file_type="ply", process=False)
         return np.asarray(getattr(loaded, "vertices", np.empty((0, 3))), np.float64)
-    except BROKEN as error:
+    except Exception as error:  # trimesh's reader fails in many ways
         raise UserError(f"{path}: cannot be read as .ply ({_reason(error)}); export the cloud again.") from error
 
 

@@ -65,6 +65,7 @@ class State:
     corpus: list[bytes] = field(default_factory=list)
     lines: set[Line] = field(default_factory=set)
     findings: dict[str, Finding] = field(default_factory=dict)
+    mended: list[dict[str, Any]] = field(default_factory=list)  # findings of before that are none any more
 
     def to_json(self) -> dict[str, Any]:
         """What a report says of it."""
@@ -76,6 +77,7 @@ class State:
             "seconds": round(self.seconds, 1),
             "corpus": len(self.corpus),
             "lines": len(self.lines),
+            "mended": self.mended,
             "findings": [found.to_json() for found in self.findings.values()],
         }
 
@@ -98,13 +100,31 @@ class Campaign:
         return [*self.reader.seeds(), *self.reader.hostile()]
 
     def run(self, inputs: int) -> None:
-        """Go on until so many inputs were read; the state is kept after each batch."""
+        """Go on until so many inputs were read; the state is kept after each batch.
+
+        What was found before is tried first: readers may have been mended since.
+        """
+        self._try_again()
         while self.state.done < inputs:
             start = time.monotonic()
             first = self.state.done
             self._batch(first, min(first - first % BATCH + BATCH, inputs))
             self.state.seconds += time.monotonic() - start
             self._write()
+
+    def _try_again(self) -> None:
+        before, values, refused = self.state.findings, self.state.values, self.state.refused
+        self.state.findings = {}
+        for found in before.values():
+            self._serve([(found.number, found.content)])
+        for key, found in self.state.findings.items():
+            found.count = before[key].count if key in before else found.count
+        self.state.mended += [
+            {"kind": found.kind, "error": found.error, "where": found.where, "count": found.count}
+            for key, found in before.items()
+            if key not in self.state.findings
+        ]
+        self.state.values, self.state.refused = values, refused
 
     def _batch(self, first: int, last: int) -> None:
         corpus = list(self.state.corpus)

@@ -267,7 +267,15 @@ READERS = (
         around=_prepared,
         named=("target",),
     ),
-    Reader("records of a pack", "src/packs/one.jsonl", _read_packed, _records, (json_lines,) * 3, around=_packed),
+    Reader(
+        "records of a pack",
+        "src/packs/one.jsonl",
+        _read_packed,
+        _records,
+        (json_lines,) * 3,
+        around=_packed,
+        named=("one.zip",),
+    ),
     Reader("record.json", "record.json", lambda path: read_record(path.parent), lambda: [_json({"id": "a"})], JSON),
     Reader(
         "settings.json", "settings.json", _settings, lambda: [_json({"seed": 0, "checkpoint": {"name": "nano"}})], JSON

@@ -19,10 +19,13 @@ def checked_mesh(vertices: ArrayLike, faces: ArrayLike, name: str) -> Mesh:
     faces : (F, 3) integers in [0, V)
     name : the id or file that an error names
 
-    Raises UserError for no faces, faces that name missing vertices, NaN or infinity, or a box of zero size.
+    Raises UserError for other shapes, no faces, faces that name missing vertices, NaN or infinity, or a box of zero
+    size.
     """
-    v = np.asarray(vertices, dtype=np.float64).reshape(-1, 3)
-    f = np.asarray(faces, dtype=np.int64).reshape(-1, 3)
+    v, f = np.asarray(vertices, dtype=np.float64), np.asarray(faces, dtype=np.int64)
+    for what, array in (("vertices", v), ("faces", f)):
+        if array.size and array.shape[1:] != (3,):
+            raise UserError(f"{name}: the mesh has {what} of shape {array.shape}, not (N, 3); export the mesh again.")
     if len(f) == 0:
         raise UserError(f"{name}: the mesh has no faces; leave it out, or export it as triangles.")
     if f.min() < 0 or f.max() >= len(v):

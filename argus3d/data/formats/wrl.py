@@ -16,7 +16,7 @@ HEADER = "#VRML V2.0"
 MAX_DEPTH = 64  # nodes inside nodes, as written
 MAX_PLACED_DEPTH = 256  # the same with what USE stands for
 # A few lines of USE inside USE can stand for more than any time or memory: so many more than are written.
-MAX_NODES = 100_000
+MAX_NODES = 50_000
 
 # What is read of a node: fields that hold nodes, and fields that hold numbers with how many make one value.
 _NODE_FIELDS = {
