@@ -15,6 +15,7 @@ from argus3d.data.arrays import read_npy, read_npz
 from argus3d.data.files import read_zip_member
 from argus3d.data.formats.debian import unpack_members
 from argus3d.data.formats.kicad import caption_of
+from argus3d.data.formats.meshes import checked_mesh
 from argus3d.encoders import images
 from argus3d.errors import UserError
 from benchmarks.fuzzing import arrays, bombs, child, shapes, texts
@@ -121,6 +122,11 @@ FOUND = {
     "a pickle for a checkpoint": ("released .pt", arrays._pt_bombs()[4]),
     "a program for a training": ("last.pt", arrays._pt_bombs()[1]),
     "a training that is a tensor": ("last.pt", arrays._pt_bombs()[2]),
+    "a cloud without properties": (
+        "cloud .ply",
+        b"ply\nformat binary_little_endian 1.0\nelement vertex 300\nend_header\n" + bytes(3600),
+    ),
+    "points of two coordinates": ("obj", b"v 0 0\nv 1 0\nv 0 1\n" * 3 + b"f 1 2 3\n"),
     "nodes that double": ("wrl", bombs.deep_scenes()[0]),
     "nodes nested by USE": ("wrl", bombs.deep_scenes()[1]),
     "an xz dictionary of 3 GiB": (
@@ -129,6 +135,11 @@ FOUND = {
     ),
     "5,000 names for one file": ("deb", ar({"debian-binary": b"2.0\n", "data.tar": bombs.endless_names()})),
 }
+
+
+def test_points_of_two_coordinates_are_not_read_as_others() -> None:
+    with pytest.raises(UserError, match=r"vertices of shape \(9, 2\)"):
+        checked_mesh(np.zeros((9, 2)), [[0, 1, 2]], "x")
 
 
 @pytest.mark.parametrize(("name", "content"), FOUND.values(), ids=FOUND.keys())

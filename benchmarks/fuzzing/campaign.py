@@ -192,7 +192,8 @@ class Campaign:
             known.count += 1
             known.content = min(known.content, content, key=len)
         else:
-            found = Finding(outcome.kind, outcome.error, outcome.where, number, content)
+            error = outcome.error.replace(f"{self._home}/", "")
+            found = Finding(outcome.kind, error, outcome.where, number, content)
             self.state.findings[outcome.key] = found
 
     def minimise(self) -> None:

@@ -58,7 +58,7 @@ def test_packed_and_plain_occupancies_say_the_same(inside: list[bool]) -> None:
         ({"points": GOOD, "normals": GOOD[:1]}, "2 points have 1 normals"),
         ({"points": GOOD, "normals": GOOD * np.nan}, "normals holds values that are not finite"),
         ({"points": GOOD, "normals": GOOD * 100}, "normals lie in"),
-        ({"points": np.array([[None] * 3])}, "is damaged .*allow_pickle"),
+        ({"points": np.array([[None] * 3])}, "is damaged .*Python objects"),
     ],
 )
 def test_impossible_clouds_are_refused(arrays: dict[str, Any], message: str) -> None:
@@ -119,7 +119,7 @@ def test_an_array_that_claims_to_be_huge_is_a_sentence() -> None:
     out = BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("points.npy", lie.getvalue() + GOOD.tobytes())
-    with pytest.raises(UserError, match=r"x/pointcloud\.npz is damaged \(.*Memory"):
+    with pytest.raises(UserError, match=r"x/pointcloud\.npz is damaged \(.*it holds 1"):
         read_sampled(out.getvalue(), queries(), "x")
 
 
