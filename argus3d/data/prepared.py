@@ -116,8 +116,8 @@ def _records(folder: Path) -> list[dict[str, Any]]:
     if not path.exists():
         raise UserError(f"{path} is missing; run `argus3d data prepare {folder.name} --root {folder.parent}`.")
     manifest = read_json_object(path, "prepare the source again")
-    shapes, packs = manifest.get("shapes"), manifest.get("packs", [])
-    if not isinstance(shapes, list) or not isinstance(packs, list) or not all(map(is_name, packs)):
+    shapes, packs = manifest.get("shapes"), manifest.get("packs", {})
+    if not isinstance(shapes, list) or not isinstance(packs, list | dict) or not all(map(is_name, packs)):
         raise UserError(f"{path} has no lists of shapes and packs; prepare the source again.")
     listed = ((path, record) for record in shapes)
     places = [folder / PACKS / name for name in sorted(packs)]

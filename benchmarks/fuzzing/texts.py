@@ -97,7 +97,7 @@ def _read_tasks(path: Path) -> object:
 
 def _shapes() -> list[bytes]:
     record = {"id": "a", "category": "chair", "source": "src", "caption": "c", "sha256": {"pointcloud.npz": "0"}}
-    return [_json({"schema": 1, "shapes": [record], "failed": [], "packs": []})]
+    return [_json({"schema": 1, "shapes": [record], "failed": [], "packs": {}})]
 
 
 def _prepared(folder: Path) -> None:
@@ -119,7 +119,7 @@ def _packed(folder: Path) -> None:
         archive.writestr("chair/a/pointcloud.npz", npz(points=CLOUD))
     (folder / "src" / "packs").mkdir(parents=True, exist_ok=True)
     (folder / "src" / "packs" / "one.zip").write_bytes(out.getvalue())
-    (folder / "src" / "manifest.json").write_bytes(_json({"schema": 1, "shapes": [], "packs": ["one.zip"]}))
+    (folder / "src" / "manifest.json").write_bytes(_json({"schema": 1, "shapes": [], "packs": {"one.zip": "0"}}))
 
 
 def _records() -> list[bytes]:

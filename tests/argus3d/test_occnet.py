@@ -119,7 +119,7 @@ def test_an_array_that_claims_to_be_huge_is_a_sentence() -> None:
     out = BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("points.npy", lie.getvalue() + GOOD.tobytes())
-    with pytest.raises(UserError, match=r"x/pointcloud\.npz is damaged \(.*it holds 1"):
+    with pytest.raises(UserError, match=r"x/pointcloud\.npz is damaged \(.*it holds 24 bytes"):
         read_sampled(out.getvalue(), queries(), "x")
 
 
