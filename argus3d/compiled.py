@@ -22,5 +22,5 @@ def compile_anew_with(caller: str, *used: str) -> None:
     for kernel in vars(sys.modules[caller]).values():
         if isinstance(kernel, Dispatcher) and kernel.py_func.__module__ == caller:
             # numba has no way to say it: what it compares with the cache is the file's time and size alone.
-            index = kernel._cache._cache_file
+            index = vars(kernel)["_cache"]._cache_file
             index._source_stamp = (index._source_stamp, content)

@@ -24,6 +24,7 @@ from argus3d.errors import UserError
 # What an archive may unpack to: so many bytes, or so many times its own size. Real files stay below a tenth of it.
 MAX_UNPACKED, MAX_RATIO = 256 << 20, 20
 
+
 def _machine() -> str:
     """This machine, or the container that numbers its processes for itself, in eight signs."""
     space = Path("/proc/self/ns/pid")
