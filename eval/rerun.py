@@ -33,6 +33,7 @@ COMMANDS = {
 # Where things go and who computes: no number depends on it, and nothing that is there may be written to. Name and
 # protocol are the result's own.
 LEFT_OUT = ("--out", "--name", "--protocol", "--cache", "--samples", "--engine", "--address", "--workers")
+BEGINNINGS = ("--", "argus3d-eval")  # of a command that is typed
 NUMBERS = ("metrics", "per_category")  # compared within the tolerance
 
 Difference = tuple[str, Any, Any]  # of which field, what was, what is
@@ -40,13 +41,14 @@ Difference = tuple[str, Any, Any]  # of which field, what was, what is
 
 def main(argv: Sequence[str]) -> int:
     """Measure again, compare, and say what differs; 0 where nothing does."""
-    arguments = _parser().parse_args(argv)
+    own, typed = _split(argv)
+    arguments = _parser().parse_args(own)
     if arguments.tolerance < 0:
         raise UserError(f"--tolerance {arguments.tolerance} must be 0 or more.")
     if arguments.out and arguments.out.resolve() == arguments.result.resolve():
         raise UserError(f"{arguments.out} is the result that is to be repeated; give --out another name.")
     was = read_result(arguments.result)
-    words = _typed(arguments.command) or recorded(arguments.result)
+    words = typed or recorded(arguments.result)
     if arguments.data_root is not None:
         words = [*without(words, ("--data-root",)), "--data-root", str(arguments.data_root)]
     print(f"repeats: {shlex.join(['argus3d-eval', *without(words, LEFT_OUT)])}", file=sys.stderr)
@@ -58,12 +60,22 @@ def main(argv: Sequence[str]) -> int:
     return int(bool(found))
 
 
+def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words for `rerun` itself, and the command that is typed behind them, without what all commands begin with."""
+    start = next((place for place, word in enumerate(argv) if word in (*BEGINNINGS, *COMMANDS)), len(argv))
+    words = list(argv[start:])
+    while words and words[0] in BEGINNINGS:
+        words.pop(0)
+    return list(argv[:start]), words
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="argus3d-eval rerun",
-        usage="%(prog)s [--data-root ROOT] [--tolerance T] [--out OUT] RESULT [COMMAND ...]",
+        usage="%(prog)s RESULT [--data-root ROOT] [--tolerance T] [--out OUT] [COMMAND ...]",
         description="Measure what a result measured once more, by the command in its run record, and compare. The "
-        "result is left alone; generators are run again. Exit code 0 where nothing differs, 1 otherwise.",
+        "result is left alone; generators are run again. Exit code 0 where nothing differs, 1 otherwise. Where there "
+        "is no record, or files lie elsewhere by now, type the COMMAND: score MY_SAMPLES SPLIT/PART.",
     )
     parser.add_argument("result", type=Path, metavar="RESULT", help="result JSON of " + ", ".join(COMMANDS))
     parser.add_argument("--data-root", type=Path, help="of prepared data (default: as typed then)")
@@ -72,10 +84,6 @@ def _parser() -> argparse.ArgumentParser:
         help="how far numbers may be apart, as a share of the larger; hashes and counts may not (default: 0)",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, help="also keep the new result, under this name")
-    parser.add_argument(
-        "command", nargs=argparse.REMAINDER, metavar="COMMAND",
-        help="such as score MY_SAMPLES SPLIT/PART, where there is no record or files lie elsewhere by now",
-    )  # fmt: skip
     return parser
 
 
@@ -108,15 +116,6 @@ def recorded(path: Path) -> list[str]:
     if any(word.startswith("--g") for word in words):
         raise UserError(f"{record}: its command runs code of its own, {shlex.join(words)}; if that is wanted, {again}")
     return words[1:]
-
-
-def _typed(words: Sequence[str]) -> list[str]:
-    """The command as typed, with or without what every command begins with."""
-    rest = list(words)
-    for first in ("--", "argus3d-eval"):
-        if rest[:1] == [first]:
-            rest = rest[1:]
-    return rest
 
 
 def without(words: Sequence[str], options: Sequence[str]) -> list[str]:

@@ -1,9 +1,11 @@
 """Distances and a result of clouds drawn here, as JSON: what a process with other settings is to repeat.
 
-NUMBA_CPU_NAME=generic python -m tests.measured_here
+NUMBA_CPU_NAME=generic python -m tests.measured_here distances
+python -m tests.measured_here distances result
 """
 
 import json
+import sys
 
 import numpy as np
 
@@ -20,15 +22,14 @@ def clouds(seed: int, count: int = 8, points: int = 256) -> np.ndarray:
     return (directions * rng.uniform(0.1, 0.5, (count, 1, 3))).astype(np.float32)
 
 
-def measured() -> dict[str, object]:
-    """By name: lists of numbers, and a result."""
+def measured(what: str) -> object:
+    """Chamfer distances of two kinds and EMDs, or the result of an evaluation."""
     few, others = clouds(0), clouds(1)
-    return {
-        "chamfer": [chamfer_matrix(few, others, kind).tolist() for kind in ("squared_mean", "l2_mean")],
-        "emd": emd_matrix(few[:4, :32], others[:4, :32]).tolist(),
-        "result": evaluate(few, others, "smoke").to_json(),
-    }
+    if what == "result":
+        return evaluate(few, others, "smoke").to_json()
+    by_kind = {kind: chamfer_matrix(few, others, kind).tolist() for kind in ("squared_mean", "l2_mean")}
+    return by_kind | {"emd": emd_matrix(few[:4, :32], others[:4, :32]).tolist()}
 
 
 if __name__ == "__main__":
-    print(json.dumps(measured()))
+    print(json.dumps({what: measured(what) for what in sys.argv[1:]}))

@@ -11,14 +11,14 @@ import pytest
 
 from eval.cli import main
 from eval.rerun import differences
-from tests.eval.task_folders import prepare, write_tasks
+from tests.eval.task_folders import edit, prepare, write_tasks
 from tests.eval.toys import BOXES
 
 BY = "--data-root data --protocol smoke --out out.json"
 COMMANDS = (
     "score a.npy b.npy --count 6 --name mine --cache kept --workers 1",
     "halves b.npy",
-    "reconstruction done toys-v1/test",
+    "reconstruction back toys-v1/test",
     "completion done toys-v1/test --category chair",
     "guided done toys-v1/test",
     "memorisation a.npy toys-v1/test",
@@ -27,13 +27,15 @@ COMMANDS = (
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two arrays of clouds, prepared toys, and a folder of samples for them, in the current directory."""
+    """Two arrays of clouds, prepared toys, samples for them and reconstructions of them, in the current directory."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     for name in ("a", "b"):
         np.save(f"{name}.npy", rng.normal(size=(8, 256, 3)).astype(np.float32))
     axes = prepare(Path("data"), {"chair": 3, "table": 2})
     write_tasks(Path("done"), axes, lambda shape, number: axes[shape] * (1 + number / 10), each=2, parts=True)
+    write_tasks(Path("back"), axes, lambda shape, number: axes[shape], each=1)
+    edit(Path("back"), lambda records: [record.update(id=record["shape"], iou=0.9) for record in records])
     return tmp_path
 
 
