@@ -65,7 +65,7 @@ def killed_often(ones: Any, kills: int, trial: Path, seed: int) -> dict[str, Rep
     for name, one in ones.items():
         tally = killed(one.case, -(-kills * SHARES[name] // 100), one.seconds, one.folder, trial, seed)
         found[name] = {"seconds_undisturbed": round(one.seconds, 2), **tally.report()}
-        say(f"{name}: {tally.kills} kills, {tally.faults} findings")
+        say(f"{name}: {tally.kills} kills, findings: {tally.faults or 'none'}")
     return found
 
 
@@ -90,7 +90,7 @@ def tell(asked: Sequence[Callable[[], Report]]) -> list[Report]:
     found = []
     for fault in asked:
         found.append(fault())
-        say(f"{found[-1]['fault']}: {found[-1]['times']} times, {len(found[-1]['findings'])} findings")
+        say(f"{found[-1]['fault']}: {found[-1]['times']} times, findings: {found[-1]['findings'] or 'none'}")
     return found
 
 

@@ -11,6 +11,7 @@ import trimesh
 from argus3d import config
 from argus3d.data.splits import write_split
 from benchmarks.faults.processes import Line, run
+from benchmarks.faults.whole import is_partial
 from tests.argus3d.sizes import LEARNER, TRANSFORMER
 from tests.argus3d.test_sample_command import write_checkpoint
 
@@ -36,11 +37,11 @@ class Case:
 
 def patterns(*globs: str) -> Callable[[Path], list[Path]]:
     """Files of a folder by globs."""
-    return lambda folder: sorted(path for pattern in globs for path in folder.glob(pattern))
+    return lambda folder: sorted(path for pattern in globs for path in folder.glob(pattern) if not is_partial(path))
 
 
 def _packs(folder: Path) -> list[Path]:
-    lists = sorted(folder.glob("data/mine/packs/*.jsonl"))
+    lists = patterns("data/mine/packs/*.jsonl")(folder)
     return [path for one in lists for path in (one, one.with_suffix(".zip"))]
 
 

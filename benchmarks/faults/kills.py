@@ -36,9 +36,9 @@ class Tally:
     failed: list[str] = field(default_factory=list)
 
     @property
-    def faults(self) -> int:
+    def faults(self) -> list[str]:
         """All findings; none is asked for."""
-        return sum(map(len, (self.broken, self.lost, self.different, self.failed)))
+        return [*self.broken, *self.lost, *self.different, *self.failed]
 
     def report(self) -> Report:
         """As JSON."""

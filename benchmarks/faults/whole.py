@@ -21,6 +21,11 @@ PARTIAL = re.compile(r"\..+\.part(\.[^.]+)?")
 TIMES = ("seconds", "steps_per_second")  # all that may differ between equal runs
 
 
+def is_partial(path: Path) -> bool:
+    """Whether a file's name says that it is not whole."""
+    return PARTIAL.fullmatch(path.name) is not None
+
+
 def files(folder: Path) -> dict[str, Path]:
     """All files below a folder by their relative names."""
     return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
@@ -30,7 +35,7 @@ def broken(folder: Path) -> list[str]:
     """Files that a reader would take for whole and that are not, and what manifests name that is not there."""
     found = []
     for name, path in files(folder).items():
-        if PARTIAL.fullmatch(path.name):
+        if is_partial(path):
             continue
         try:
             READERS[path.suffix](path)
@@ -43,7 +48,7 @@ def broken(folder: Path) -> list[str]:
 
 def leftovers(folder: Path) -> list[str]:
     """Scratch files."""
-    return [name for name in files(folder) if PARTIAL.fullmatch(Path(name).name)]
+    return [name for name in files(folder) if is_partial(Path(name))]
 
 
 def contents(folder: Path) -> dict[str, str]:
