@@ -24,9 +24,9 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
+from argus3d.blas import one_blas_thread
 from argus3d.data.files import sha256_file
 from argus3d.errors import UserError
-from argus3d.threads import one_blas_thread
 from eval.distances.chamfer import checked
 from eval.normalize import normalize
 

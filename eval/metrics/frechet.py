@@ -15,7 +15,7 @@ small sets.
 import numpy as np
 import numpy.typing as npt
 
-from argus3d.threads import one_blas_thread
+from argus3d.blas import one_blas_thread
 
 ROWS = 1024  # of a kernel matrix held at once
 REPEATS = 16
