@@ -12,7 +12,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from typing import Any, TypeVar
 
 from argus3d.engine.schedule import Apply, Schedule
@@ -153,12 +153,23 @@ def _receive(pipe: Connection, inbox: "SimpleQueue[bytes]") -> None:
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """A process started meanwhile hears no Ctrl-C from its first import on."""
+    """A process started meanwhile hears no Ctrl-C from its first import on; one that comes meanwhile is heard after it.
+
+    A process that lost its driver before it was told everything would end in a traceback.
+    """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    came: list[int] = []
+    # A thread of a library may take the signal: Python then interrupts the main thread, though it is blocked there.
+    main = current_thread() is main_thread()
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number)) if main else None
     try:
         yield
     finally:
+        if main:
+            signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    if came:
+        signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def test_tampering_and_misspelling_are_noticed(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="ids of test do not match"):
         load_split("toys-v1", tmp_path)
     path.write_text("[]")
-    with pytest.raises(UserError, match="is no split file"):
+    with pytest.raises(UserError, match="holds no JSON object but a list"):
         load_split("toys-v1", tmp_path)
 
 
