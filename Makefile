@@ -342,7 +342,7 @@ train: $(LEARNED:%=$(ROOT)/%/manifest.json) $(ROOT)/household/views.json $(ROOT)
 ABLATIONS := quirks representation size data
 
 # Interrupted, it goes on where it was.
-ablations: $(LEARNED:%=$(ROOT)/%/manifest.json) | $(ENV) ## train small models that differ in one thing (90 minutes of two cores)
+ablations: $(LEARNED:%=$(ROOT)/%/manifest.json) | $(ENV) ## train small models that differ in one thing (three hours of one core)
 	$(BIN)/python -m benchmarks.ablations $(ABLATIONS) --root $(ROOT)
 	$(BIN)/argus3d-eval table $(ABLATIONS:%=--sweep reports/results/ablations/%) --out reports/tables/ablations
 	for study in size data; do $(BIN)/argus3d-eval figure --sweep reports/results/ablations/$$study \

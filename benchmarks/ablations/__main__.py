@@ -4,8 +4,8 @@
 
 Each run has a folder of its own under --out and goes on where it was interrupted; studies share runs that are the same.
 The rows of a study become results in reports/results/ablations/<study>, a folder that `argus3d-eval table` lays out as
-a sweep. All four studies take about 130 minutes of one core, or 80 as two commands beside each other with a core each
-(OMP_NUM_THREADS=1): one of quirks, one of representation, size and data; the last two use the first run of quirks.
+a sweep. Training took 170 minutes of one core, beside other work (OMP_NUM_THREADS=1), without the half of the data,
+which is not among the committed results. Representation, size and data use the first run of quirks.
 """
 
 import argparse

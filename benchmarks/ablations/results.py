@@ -23,8 +23,6 @@ NAMED = {
     "tokens_1": "tokens",
     "parameters_1": "parameters of stage 1",
     "parameters_2": "parameters of stage 2",
-    "seconds_per_step_1": "seconds a step of stage 1",
-    "seconds_per_step_2": "seconds a step of stage 2",
     "training_shapes_1": "training shapes of stage 1",
     "training_shapes_2": "training shapes of stage 2",
 }

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import torch
@@ -81,11 +80,11 @@ class Workshop:
         groups = self.shapes.train(stage.share)
         equal = [1 / len(groups)] * len(groups)
         training = AutoencoderTraining(stage.config, loop, stage.recipe, groups, equal, self.shapes.watched())
-        pace = _pace(training.run(folder), folder)
+        seconds = training.run(folder)
         model = _autoencoder(stage, folder)
         measured = measure.reconstructions(model, self.shapes.val(), loop.bfloat16)
         sizes = {"tokens": stage.config.tokens, "parameters": _parameters(model)}
-        return measured | sizes | pace | {"training_shapes": sum(map(len, groups))}
+        return measured | sizes | {"seconds": seconds, "training_shapes": sum(map(len, groups))}
 
     def _stage_2(self, stage: Stage2, threshold: float, folder: Path) -> Measured:
         loop, classes = self.budget.transformer, self.shapes.classes
@@ -97,14 +96,15 @@ class Workshop:
         maker = GroupMaker(autoencoder, classes, (), loop.seed, folder)
         train, val = self._groups(maker, stage.share)
         training = TransformerTraining(config, loop, train, val, autoencoder)
-        pace = _pace(training.run(folder), folder)
+        seconds = training.run(folder)
         transformer = ShapeTransformer(config)
         transformer.load_state_dict(trained(folder).weights)
         argus = Argus(
             ArgusConfig(stage.autoencoder.config, config), autoencoder, transformer.eval(), classes, threshold
         )
         found = measure.samples(ArgusGenerator(argus), self.shapes.asked(), self.budget.draw, self.protocol)
-        return found | pace | {
+        return found | {
+            "seconds": seconds,
             "validation_loss": measure.losses(transformer, val), "train_loss": measure.losses(transformer, train),
             "tokens": tokens, "parameters": _parameters(transformer), "training_shapes": sum(map(len, train)),
         }  # fmt: skip
@@ -129,13 +129,6 @@ def _kept(folder: Path, settings: dict[str, Any], make: Callable[[Path], Measure
     measured = make(folder)
     write_json(path, {"settings": known, "measured": measured})
     return measured
-
-
-def _pace(seconds: float, folder: Path) -> dict[str, float]:
-    """Seconds of the training, and of a step: the median of what the log says, which leaves validation out."""
-    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    speed = median(float(line["steps_per_second"]) for line in lines)
-    return {"seconds": round(seconds, 1), "seconds_per_step": round(1 / speed, 4)}
 
 
 def _autoencoder(stage: Stage1, folder: Path) -> ShapeAutoencoder:

@@ -99,7 +99,7 @@ def _quirks(whole: Stage1) -> Study:
     }
     rows = tuple(Row(stage.name, title, stage) for title, stage in stages.items())
     title = "Quirks of the released model, each put into one without; difference: from the first row, shape by shape"
-    return Study("quirks", title, rows, ("seconds_per_step_1",), seeds=2, against=whole.name)
+    return Study("quirks", title, rows, (), seeds=2, against=whole.name)
 
 
 def _representation(whole: Stage1, side: int) -> Study:
@@ -109,9 +109,7 @@ def _representation(whole: Stage1, side: int) -> Study:
         stage = replace(whole, name=f"{name}-{config.token_side}", config=config)
         rows.append(Row(name, title, stage, Stage2(stage.name, stage)))
     title = f"What {side // 2**whole.config.down_steps} tokens a side stand for"
-    return Study(
-        "representation", title, tuple(rows), ("tokens_1", "parameters_1", "seconds_per_step_1", "seconds_per_step_2")
-    )
+    return Study("representation", title, tuple(rows), ("tokens_1", "parameters_1"))
 
 
 def _size(whole: Stage1) -> Study:
@@ -125,7 +123,7 @@ def _size(whole: Stage1) -> Study:
         "size",
         "Sizes of stage 2, of 3, 4 and 6 layers",
         tuple(rows),
-        ("parameters_2", "seconds_per_step_2"),
+        ("parameters_2",),
         axis="parameters_2",
     )
 
