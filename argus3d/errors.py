@@ -12,7 +12,7 @@ OUT_OF_MEMORY = (
 )
 
 # What torch and threads say in place of a MemoryError.
-_NO_MEMORY = ("can't allocate memory", "can't start new thread", "CUDA out of memory")
+_NO_MEMORY = ("can't allocate memory", "can't start new thread", "CUDA out of memory", "could not create a primitive")
 
 
 def is_memory(error: MemoryError | RuntimeError) -> bool:

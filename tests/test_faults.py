@@ -77,6 +77,19 @@ def test_only_clocks_may_differ(folder: Path, tmp_path_factory: pytest.TempPathF
     assert whole.differences(folder, other) == ["a.json", "a.pt", "b.json"]
 
 
+def test_kept_distances_may_be_others_but_not_different(tmp_path: Path) -> None:
+    some, others = np.full((2, 3, 3), np.nan)
+    some[0, 1], some[1, 2], others[0, 1] = 1.0, 2.0, 1.0
+    for place, distances in (("a", some), ("b", others)):
+        (tmp_path / place / "kept").mkdir(parents=True)
+        np.save(tmp_path / place / "kept/x.npy", distances)
+    assert whole.differences(tmp_path / "a", tmp_path / "b") == []
+    np.save(tmp_path / "b/kept/x.npy", others * (1 + 1e-15))
+    assert whole.differences(tmp_path / "a", tmp_path / "b") == ["kept/x.npy"]
+    np.save(tmp_path / "b/kept/x.npy", others[:2, :2])
+    assert whole.differences(tmp_path / "a", tmp_path / "b") == ["kept/x.npy"]
+
+
 def test_a_file_that_is_made_anew_is_seen(folder: Path) -> None:
     paths = [folder / "a.json", folder / "a.npy"]
     before = marks(paths)

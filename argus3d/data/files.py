@@ -51,6 +51,11 @@ def beside(path: Path) -> Iterator[Path]:
         scratch.unlink(missing_ok=True)
 
 
+def is_empty(folder: Path) -> bool:
+    """Whether nothing is in a folder but what killed processes left half-written."""
+    return all(_SCRATCH.fullmatch(path.name) for path in folder.iterdir())
+
+
 @functools.lru_cache(maxsize=256)
 def _tidy(folder: Path) -> None:
     """Remove what killed processes left half-written; once a folder, as a list of many files takes its time."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from argus3d.data.catalogue import Item
-from argus3d.data.files import sha256_file, write_json
+from argus3d.data.files import is_empty, sha256_file, write_json
 from argus3d.data.formats.mesh_files import MESH_SUFFIXES, read_mesh_file
 from argus3d.data.formats.meshes import Mesh
 from argus3d.data.solid import MeshSolid
@@ -108,7 +108,7 @@ class FolderCatalogue:
                 if known != files.get(key, known):
                     raise UserError(f"{known['path']} is not the file that {target} was prepared from; {way_out}.")
             files = kept | files
-        elif target.exists():
+        elif target.exists() and not is_empty(target):
             raise UserError(f"{target} holds data of another source; {way_out}.")
         units = "ignored: the longest side of every shape becomes 1"
         write_json(target / ORIGIN, {"up": self.up, "units": units, "files": files})

@@ -49,6 +49,8 @@ def way(ended: Ended) -> str:
         return "done"
     if ended.in_words:
         return "said"
+    if ended.aborted:
+        return "ended by the compiler"
     return f"not said ({ended.code})"
 
 
@@ -58,7 +60,7 @@ def checked(one: Whole, folder: Path, ended: Ended, fails: bool) -> list[Finding
     fails : whether the disturbance must be told as a failure
     """
     name, found = one.case.name, []
-    if ended.code != 0 and not ended.in_words:
+    if ended.code != 0 and not ended.in_words and not ended.aborted:
         found.append(f"{name}: exit code {ended.code}, not in a sentence: {ended.said[-300:]}")
     if fails and ended.code == 0:
         found.append(f"{name}: it did not notice")

@@ -33,6 +33,11 @@ class Ended:
         """Whether it failed with a sentence of ours as its last line."""
         return self.code > 0 and "Traceback" not in self.said and self.said.splitlines()[-1].startswith("argus3d")
 
+    @property
+    def aborted(self) -> bool:
+        """Whether LLVM, which compiles kernels, found no memory: it ends the process, and nobody is asked before."""
+        return self.code == -signal.SIGABRT and "LLVM ERROR" in self.said
+
 
 class Run:
     """Commands, one after another in a new process and process group, in a folder that relative paths are of.

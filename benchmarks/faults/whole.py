@@ -18,6 +18,7 @@ from argus3d.checkpoint.store import About, verify
 from argus3d.errors import UserError
 
 PARTIAL = re.compile(r"\..+\.part(\.[^.]+)?")
+KEPT = "kept"  # folder of distances that runs add to
 TIMES = ("seconds", "steps_per_second")  # all that may differ between equal runs
 
 
@@ -51,15 +52,28 @@ def leftovers(folder: Path) -> list[str]:
     return [name for name in files(folder) if is_partial(Path(name))]
 
 
-def contents(folder: Path) -> dict[str, str]:
-    """A digest of each file, whatever a clock says in it left out."""
-    return {name: hashlib.sha256(_timeless(path)).hexdigest() for name, path in files(folder).items()}
-
-
 def differences(folder: Path, other: Path) -> list[str]:
-    """Names of files that only one of two folders has, or that differ."""
-    mine, theirs = contents(folder), contents(other)
-    return sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
+    """Names of files that only one of two folders has, or that differ in more than what a clock says."""
+    mine, theirs = files(folder), files(other)
+    alike = {name for name in mine.keys() & theirs.keys() if _alike(mine[name], theirs[name])}
+    return sorted((mine.keys() | theirs.keys()) - alike)
+
+
+def _alike(path: Path, other: Path) -> bool:
+    if path.parent.name == KEPT and path.suffix == ".npy":
+        return _agree(np.load(path, allow_pickle=False), np.load(other, allow_pickle=False))
+    return _timeless(path) == _timeless(other)
+
+
+def _agree(distances: Any, others: Any) -> bool:
+    """Whether two matrices are of the same size and of the same bits wherever both know a distance.
+
+    Which ones a run needs, and adds to those that were kept, depends on what was known when it began.
+    """
+    if distances.shape != others.shape:
+        return False
+    known = ~(np.isnan(distances) | np.isnan(others))
+    return bool(known.any() and np.array_equal(distances[known], others[known]))
 
 
 def _read_npz(path: Path) -> None:

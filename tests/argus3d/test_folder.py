@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -198,10 +199,19 @@ def test_what_is_prepared_is_never_mixed_with_other_files(tree: Path, tmp_path: 
     with pytest.raises(UserError, match=r"lamp/a\.ply is not the file that .* was prepared from"):
         FolderCatalogue(tree).record_origin(root)
     (root / "other").mkdir()
+    (root / "other" / "manifest.json").write_text("{}")
     with pytest.raises(UserError, match="holds data of another source"):
         FolderCatalogue(tree, name="other").record_origin(root)
-    (root / "other").rmdir()
+    shutil.rmtree(root / "other")
     assert contents(root) == before
+
+
+def test_a_folder_of_a_run_that_was_killed_before_it_had_begun_is_nobodys(tree: Path, tmp_path: Path) -> None:
+    scratch = tmp_path / "mine" / ".origin.0123abcd-1.part.json"
+    scratch.parent.mkdir()
+    scratch.write_text("{")
+    FolderCatalogue(tree, name="mine").record_origin(tmp_path)
+    assert json.loads((tmp_path / "mine" / "origin.json").read_text())["up"] == "y"
 
 
 def test_the_command_prepares_lists_and_says_what_it_left_out(

@@ -86,6 +86,7 @@ def failing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         (KeyboardInterrupt(), 130, "interrupted; what was finished is kept"),
         (MemoryError(), 1, "memory ran out; ask for fewer --workers"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), 1, "memory ran out"),
+        (RuntimeError("could not create a primitive"), 1, "memory ran out"),
         (RuntimeError("can't start new thread"), 1, "memory ran out"),
     ],
 )
