@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from argus3d.errors import INTERRUPTED, OUT_OF_MEMORY, UserError, is_memory
+from argus3d import exits
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,21 +33,12 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command."""
-    try:
+
+    def work() -> None:
         arguments = parser().parse_args(argv)
         arguments.run(arguments)
-    except (UserError, OSError) as error:
-        print(f"argus3d: {error}", file=sys.stderr)
-        return 1
-    except (MemoryError, RuntimeError) as error:
-        if not is_memory(error):
-            raise
-        print(f"argus3d: {OUT_OF_MEMORY}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"argus3d: {INTERRUPTED}", file=sys.stderr)
-        return 130
-    return 0
+
+    return exits.run("argus3d", work)
 
 
 if __name__ == "__main__":

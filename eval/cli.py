@@ -5,7 +5,7 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 
-from argus3d.errors import INTERRUPTED, OUT_OF_MEMORY, UserError, is_memory
+from argus3d import exits
 
 # Each module is imported when its command runs: the doctor must run where a library is broken.
 COMMANDS = {
@@ -30,22 +30,14 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command: JSON on stdout, words on stderr; 0 done, 1 failed, 2 wrong usage, 130 interrupted (Ctrl-C)."""
     words = list(sys.argv[1:] if argv is None else argv)
-    try:
+
+    def work() -> int | None:
         if not words or words[0] not in COMMANDS:
             _parser().parse_args(words)  # prints help, or says what is wrong, and leaves
         run: Callable[[list[str]], int | None] = importlib.import_module(COMMANDS[words[0]][0]).main
-        return run(words[1:]) or 0
-    except (UserError, ValueError, OSError) as error:
-        print(f"argus3d-eval: {error}", file=sys.stderr)
-        return 1
-    except (MemoryError, RuntimeError) as error:
-        if not is_memory(error):
-            raise
-        print(f"argus3d-eval: {OUT_OF_MEMORY}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"argus3d-eval: {INTERRUPTED}", file=sys.stderr)
-        return 130
+        return run(words[1:])
+
+    return exits.run("argus3d-eval", work, (*exits.REFUSED, ValueError))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from benchmarks.faults import whole
 from benchmarks.faults.kills import changed, marks
+from eval.distances.tiles import STORED
 
 
 @pytest.fixture
@@ -88,6 +89,17 @@ def test_kept_distances_may_be_others_but_not_different(tmp_path: Path) -> None:
     assert whole.differences(tmp_path / "a", tmp_path / "b") == ["kept/x.npy"]
     np.save(tmp_path / "b/kept/x.npy", others[:2, :2])
     assert whole.differences(tmp_path / "a", tmp_path / "b") == ["kept/x.npy"]
+
+
+def test_tiles_may_come_in_any_order(tmp_path: Path) -> None:
+    tiles = np.array([(0, 1, 0.5), (0, 2, 0.25)], STORED)
+    for place, stored in (("a", tiles), ("b", tiles[::-1])):
+        (tmp_path / place).mkdir()
+        stored.tofile(tmp_path / place / "x.tiles")
+    assert whole.differences(tmp_path / "a", tmp_path / "b") == []
+    tiles["distance"][0] = 0.75
+    tiles.tofile(tmp_path / "b/x.tiles")
+    assert whole.differences(tmp_path / "a", tmp_path / "b") == ["x.tiles"]
 
 
 def test_a_file_that_is_made_anew_is_seen(folder: Path) -> None:

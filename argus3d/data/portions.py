@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from argus3d.data.catalogue import Archived, Catalogue, Item
+from argus3d.data.formats.mesh_files import NO_SUCH_FILE
 from argus3d.data.shape_files import ShapeFiles
 from argus3d.data.stores import (
     PACKS,
@@ -72,9 +73,9 @@ def fill_pack(made: Made, folder: Path, portion: Portion, place: Callable[[Path]
     pack = place(samples)
     if pack.is_file() and records_file(pack).is_file():
         kept = read_records(pack)
-        # Memory that ran out was this machine's failure, not the shape's: the next run tries again.
-        lacked = any(str(record.get("failed")).endswith(NO_MEMORY) for record in kept)
-        if not lacked and {record["id"] for record in kept} == {item.id for item in portion.items}:
+        # Memory that ran out and a file that was away are not the shape's failure: the next run tries again.
+        passing = any(str(record.get("failed")).endswith((NO_MEMORY, NO_SUCH_FILE)) for record in kept)
+        if not passing and {record["id"] for record in kept} == {item.id for item in portion.items}:
             return kept
     records = []
     with pack_writer(pack) as writer:

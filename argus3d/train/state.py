@@ -46,8 +46,14 @@ def write_best(path: Path, course: Course, weights: Mapping[str, Tensor]) -> Non
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    with beside(path) as scratch:
-        torch.save(content, scratch)
+    with beside(path) as scratch, scratch.open("wb") as stream:
+        try:
+            torch.save(content, stream)
+        except RuntimeError as error:
+            # torch, asked to close its archive, covers what the disk said with words of its own.
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from error
+            raise
 
 
 def read_state(

@@ -50,7 +50,7 @@ def way(ended: Ended) -> str:
     if ended.in_words:
         return "said"
     if ended.aborted:
-        return "ended by the compiler"
+        return "ended by compiled code"
     return f"not said ({ended.code})"
 
 

@@ -35,8 +35,8 @@ class Ended:
 
     @property
     def aborted(self) -> bool:
-        """Whether LLVM, which compiles kernels, found no memory: it ends the process, and nobody is asked before."""
-        return self.code == -signal.SIGABRT and "LLVM ERROR" in self.said
+        """Whether compiled code found no memory: it ends the process, as LLVM does that compiles kernels, unasked."""
+        return self.code == -signal.SIGABRT and any(words in self.said for words in ("LLVM ERROR", "std::bad_alloc"))
 
 
 class Run:

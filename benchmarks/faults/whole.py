@@ -16,6 +16,7 @@ from safetensors import safe_open
 
 from argus3d.checkpoint.store import About, verify
 from argus3d.errors import UserError
+from eval.distances.tiles import STORED
 
 PARTIAL = re.compile(r"\..+\.part(\.[^.]+)?")
 KEPT = "kept"  # folder of distances that runs add to
@@ -47,6 +48,19 @@ def broken(folder: Path) -> list[str]:
     return found
 
 
+def _agree_on_tiles(distances: dict[bytes, bytes], others: dict[bytes, bytes]) -> bool:
+    """The same of lists of pairs, whose order is that in which workers ended."""
+    known = distances.keys() & others.keys()
+    return bool(known) and all(distances[pair] == others[pair] for pair in known)
+
+
+def _tiles(path: Path) -> dict[bytes, bytes]:
+    """Bits of distances by those of their pairs."""
+    content, size = path.read_bytes(), STORED.itemsize
+    whole = (content[start : start + size] for start in range(0, len(content) // size * size, size))
+    return {one[:16]: one[16:] for one in whole}
+
+
 def leftovers(folder: Path) -> list[str]:
     """Scratch files."""
     return [name for name in files(folder) if is_partial(Path(name))]
@@ -62,6 +76,8 @@ def differences(folder: Path, other: Path) -> list[str]:
 def _alike(path: Path, other: Path) -> bool:
     if path.parent.name == KEPT and path.suffix == ".npy":
         return _agree(np.load(path, allow_pickle=False), np.load(other, allow_pickle=False))
+    if path.suffix == ".tiles":
+        return _agree_on_tiles(_tiles(path), _tiles(other))
     return _timeless(path) == _timeless(other)
 
 
@@ -156,6 +172,8 @@ def _missing_of_pack(pack: Path, sha256: str) -> Iterator[str]:
     with zipfile.ZipFile(pack) as archive:
         for line in records.read_text().splitlines():
             record = json.loads(line)
+            if "failed" in record:
+                continue
             prefix = f"{record['category']}/{record['id']}/"
             yield from _other_arrays(record, lambda name, prefix=prefix: archive.read(prefix + name))  # type: ignore[misc]
 

@@ -6,16 +6,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+import torch
 
-from argus3d import cli
+from argus3d import cli, exits
 from argus3d.data import files
+from argus3d.data.folder import FolderCatalogue
+from argus3d.data.formats.mesh_files import NO_SUCH_FILE
 from argus3d.data.prepare import prepare
 from argus3d.engine import local
 from argus3d.errors import UserError
+from argus3d.train import state
 from eval import cli as eval_cli
 from tests.argus3d.balls import SMALL, Ball, BallCatalogue
 from tests.argus3d.test_prepare import contents
@@ -98,9 +103,45 @@ def test_it_is_said_in_a_sentence(
     assert words in capsys.readouterr().err
 
 
+def test_what_ctrl_c_makes_of_a_library_is_told_as_ctrl_c(capsys: pytest.CaptureFixture) -> None:
+    def half_imported() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise NameError("name '_api' is not defined") from None
+
+    before = signal.getsignal(signal.SIGINT)
+    assert exits.run("argus3d", half_imported) == 130
+    assert capsys.readouterr().err.startswith("argus3d: interrupted; what was finished is kept")
+    assert signal.getsignal(signal.SIGINT) is before
+    with pytest.raises(NameError):
+        exits.run("argus3d", raising(NameError("a bug")))
+
+
 def test_other_errors_are_no_lack_of_memory(failing: Callable[[BaseException], int]) -> None:
     with pytest.raises(RuntimeError, match="a bug"):
         failing(RuntimeError("a bug"))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_that_was_away_is_looked_for_by_the_next_run(tree: Path, tmp_path: Path, packed: bool) -> None:
+    away = sorted(tree.rglob("*.*"))[0]
+    for root, gone in (("away", True), ("away", False), ("whole", False)):
+        catalogue = FolderCatalogue(tree, name="mine")
+        if gone:
+            away.rename(tree.parent / away.name)
+        failed = prepare(catalogue, tmp_path / root, SMALL, local(1), packed)["failed"]
+        assert [words.partition(": ")[2] for _, words in failed] == [NO_SUCH_FILE] * gone
+        if gone:
+            (tree.parent / away.name).rename(away)
+    assert contents(tmp_path / "away") == contents(tmp_path / "whole")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no file here that is always full")
+def test_a_full_disk_is_said_as_one_when_training_is_saved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(state, "beside", lambda _: nullcontext(Path("/dev/full")))
+    with pytest.raises(OSError, match="No space left"):
+        state.write_best(tmp_path / "best.pt", state.Course(), {"a": torch.zeros(100_000)})
 
 
 class Hungry(BallCatalogue):

@@ -12,6 +12,7 @@ from argus3d.errors import UserError
 
 MESH_SUFFIXES = (".glb", ".gltf", ".obj", ".off", ".ply", ".stl", ".wrl")
 MAX_BYTES = 2 << 30  # no format needs more for MAX_FACES
+NO_SUCH_FILE = "there is no such file; give the path of a mesh file."
 MAX_COORDINATE = 1e8  # single precision has steps of 8 there; what lies further is a mistake
 _MIN_AREA = 1e-12  # twice the area of the smallest face that is kept, in squares of the longest side
 
@@ -32,11 +33,13 @@ def read_mesh_file(path: Path, name: str | None = None) -> Mesh:
     if suffix not in MESH_SUFFIXES:
         raise UserError(f"{name}: {suffix or 'no suffix'} is no mesh format read here; use {', '.join(MESH_SUFFIXES)}.")
     if not path.is_file():
-        raise UserError(f"{name}: there is no such file; give the path of a mesh file.")
+        raise UserError(f"{name}: {NO_SUCH_FILE}")
     if path.stat().st_size > MAX_BYTES:
         raise UserError(f"{name}: the file is larger than {MAX_BYTES >> 30} GiB; simplify the mesh.")
     try:
         vertices, faces = READERS.get(suffix, _read_plain)(path, name)
+    except FileNotFoundError as error:  # gone since it was looked for
+        raise UserError(f"{name}: {NO_SUCH_FILE}") from error
     except BROKEN as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise UserError(f"{name}: cannot be read as {suffix} ({reason}); export the mesh again.") from error
