@@ -18,7 +18,7 @@ from eval.distances.approxmatch import ApproxPairs
 from eval.distances.chamfer import KINDS, checked
 from eval.distances.chamfer_pairs import ChamferPairs
 from eval.distances.emd_bounds import EmdPairs
-from eval.distances.neighbours import Pairs, Part
+from eval.distances.neighbours import Pairs
 from eval.distances.sets import Sets
 from eval.metrics.coverage import coverage
 from eval.metrics.mmd import mmd
@@ -277,7 +277,7 @@ class _Search:
         if not swapped:
             return plain
         order = np.roll(np.arange(plain.generated + plain.reference), plain.reference)
-        return Sets(Part(plain.union, order, order), plain.reference)
+        return Sets(plain.union.part(order, order), plain.reference)
 
     def _built(self, kind: str, place: Place) -> Sets:
         axes, normalization, swapped = place

@@ -48,7 +48,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from eval.distances.neighbours import Neighbours, Part
 from eval.distances.sets import Sets
 
 SMALLEST = 16  # shapes a set below which a half says nothing
@@ -102,7 +101,7 @@ def match_on_halves(sets: Sets, splits: list[Split]) -> Values:
     """
     every = np.arange(sets.reference)
     halves = (half for split in splits for half in split.generated)
-    nearest = [Neighbours(Part(sets.between, half, every)).nearest(axis=0)[1] for half in halves]
+    nearest = [sets.between.part(half, every).nearest(axis=0)[1] for half in halves]
     return np.array(nearest).reshape(len(splits), 2, len(every))
 
 

@@ -7,7 +7,6 @@ already; what was solved once is remembered and serves every later question. Mem
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import product
 from typing import Protocol
 
@@ -65,50 +64,33 @@ def tighter_of(pairs: Pairs) -> Tighter | None:
     return getattr(pairs, "tighter", None)
 
 
-@dataclass(frozen=True)
-class Part:
-    """Some rows and some columns of other pairs; of a `Neighbours`, so that all parts share what was solved.
-
-    rows, columns : (R,), (C,) int64, without repetition; equal ones make the part symmetric if the whole is
-    """
-
-    pairs: Pairs
-    rows: Indices
-    columns: Indices
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return len(self.rows), len(self.columns)
-
-    @property
-    def symmetric(self) -> bool:
-        return self.pairs.symmetric and np.array_equal(self.rows, self.columns)
-
-    def exact(self, rows: Indices, columns: Indices) -> Values:
-        return self.pairs.exact(self.rows[rows], self.columns[columns])
-
-    def bounds(self, rows: Indices, columns: Indices) -> tuple[Values, Values]:
-        return self.pairs.bounds(self.rows[rows], self.columns[columns])
-
-    @property
-    def tighter(self) -> Tighter | None:
-        whole = tighter_of(self.pairs)
-        return None if whole is None else lambda rows, columns: whole(self.rows[rows], self.columns[columns])
-
-
 class Neighbours:
-    """Answers about all distances between two sets, or within one, from as few of them as it can. Itself `Pairs`."""
+    """Answers about all distances between two sets, or within one, from as few of them as it can."""
 
     def __init__(self, pairs: Pairs) -> None:
         self._pairs = pairs
         self.shape = pairs.shape
         self.symmetric = pairs.symmetric
-        self.solved = 0  # pairs asked of `pairs.exact`; not those whose bounds are equal
         self._state = np.zeros(self.shape, np.int32)  # see kernels/known.py
         self._tighten = tighter_of(pairs)
-        self._stored = 0
-        self._values = np.empty(1024)
+        self._solved = _Solved()
         self._take_bounds()
+
+    @property
+    def solved(self) -> int:
+        """Pairs asked of `pairs.exact`, by parts too; not those whose bounds are equal."""
+        return self._solved.asked
+
+    @property
+    def _values(self) -> Values:
+        return self._solved.values
+
+    def part(self, rows: Indices, columns: Indices) -> "Neighbours":
+        """Some rows and some columns, with all that is known of them; what is solved for a part is known to the whole.
+
+        rows, columns : (R,), (C,) int64, without repetition; equal ones make the part symmetric if the whole is
+        """
+        return _Portion(self, rows, columns)
 
     def nearest(self, axis: int = 1) -> tuple[Indices, Values]:
         """Nearest column of each row (axis 1, as for argmin) or nearest row of each column (axis 0).
@@ -207,17 +189,6 @@ class Neighbours:
         lower[~open_] = self._values[~state[~open_]]
         return lower, np.where(open_, np.inf, lower)
 
-    @property
-    def tighter(self) -> Tighter | None:
-        """Lower bounds as close as they get without solving, which are remembered."""
-        return None if self._tighten is None else self._closest_bounds
-
-    def _closest_bounds(self, rows: Indices, columns: Indices) -> Values:
-        fresh = known.is_fresh(self._state[rows, columns])
-        if fresh.any():
-            self._advance(rows[fresh], columns[fresh])
-        return self.bounds(rows, columns)[0]
-
     def _take_bounds(self) -> None:
         for rows, columns in self._all_pairs():
             lower, upper = self._pairs.bounds(rows, columns)
@@ -254,7 +225,7 @@ class Neighbours:
         """Solve pairs that are not solved; repetitions and, if symmetric, both orders of a pair count once."""
         rows, columns = self._each_once(rows, columns)
         self._store(rows, columns, self._pairs.exact(rows, columns))
-        self.solved += len(rows)
+        self._solved.asked += len(rows)
 
     def _each_once(self, rows: Indices, columns: Indices) -> tuple[Indices, Indices]:
         if self.symmetric:
@@ -268,13 +239,7 @@ class Neighbours:
             self._state[columns, rows] = state
 
     def _store(self, rows: Indices, columns: Indices, values: Values) -> None:
-        total = self._stored + len(rows)
-        if total > len(self._values):
-            self._values = np.concatenate([self._values, np.empty(total)])
-        places = np.arange(self._stored, total)
-        self._values[places] = values
-        self._set(rows, columns, (~places).astype(np.int32))
-        self._stored = total
+        self._set(rows, columns, (~self._solved.keep(values)).astype(np.int32))
 
     def _search(self, k: int, columns: bool) -> tuple[Indices, Values]:
         state = self._state.T if columns else self._state
@@ -291,6 +256,49 @@ class Neighbours:
                 return index, value
             pair = (asked[open_], open_) if columns else (open_, asked[open_])
             self._advance(*pair)
+
+
+class _Portion(Neighbours):
+    """Some rows and columns of others: their state as it was at first, which is brought up to date where it counts."""
+
+    def __init__(self, whole: Neighbours, rows: Indices, columns: Indices) -> None:
+        self.shape = len(rows), len(columns)
+        self.symmetric = whole.symmetric and np.array_equal(rows, columns)
+        self._state = whole._state[np.ix_(rows, columns)]
+        self._whole: Neighbours = whole
+        self._rows, self._columns = rows, columns
+        if isinstance(whole, _Portion):  # which may be let go
+            self._whole, self._rows, self._columns = whole._whole, whole._rows[rows], whole._columns[columns]
+        self._solved = whole._solved
+
+    def _advance(self, rows: Indices, columns: Indices) -> None:
+        row, column = self._rows[rows], self._columns[columns]
+        behind = self._whole._state[row, column] != self._state[rows, columns]
+        self._whole._advance(row[~behind], column[~behind])
+        self._set(rows, columns, self._whole._state[row, column])
+
+    def _solve(self, rows: Indices, columns: Indices) -> None:
+        row, column = self._rows[rows], self._columns[columns]
+        self._whole.exact(row, column)
+        self._set(rows, columns, self._whole._state[row, column])
+
+
+class _Solved:
+    """Distances that were solved, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.values = np.empty(1024)
+        self._count = 0
+
+    def keep(self, values: Values) -> Indices:
+        """Their places from now on."""
+        places = np.arange(self._count, self._count + len(values))
+        self._count += len(values)
+        if self._count > len(self.values):
+            self.values = np.concatenate([self.values, np.empty(self._count)])
+        self.values[places] = values
+        return places
 
 
 class _Forests:

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from eval.distances.neighbours import Indices, Neighbours, Pairs, Part, Values
+from eval.distances.neighbours import Indices, Neighbours, Pairs, Values
 
 
 class Sets:
@@ -16,20 +16,20 @@ class Sets:
     generated, reference : how many, G and R
     """
 
-    def __init__(self, pairs: Pairs, generated: int) -> None:
+    def __init__(self, pairs: Pairs | Neighbours, generated: int) -> None:
         """Take the bounds of all pairs.
 
-        pairs : of the union, symmetric
+        pairs : of the union, symmetric; Neighbours of them keep what they know
         generated : G
         """
-        self.union = Neighbours(pairs)
+        self.union = pairs if isinstance(pairs, Neighbours) else Neighbours(pairs)
         self.generated, self.reference = generated, self.union.shape[0] - generated
 
     @cached_property
     def between(self) -> Neighbours:
         """Neighbours with generated shapes in rows and reference shapes in columns."""
         rows, columns = np.arange(self.generated), np.arange(self.generated, self.union.shape[0])
-        return Neighbours(Part(self.union, rows, columns))
+        return self.union.part(rows, columns)
 
     @classmethod
     def of_matrices(cls, d_gr: Values, d_gg: Values, d_rr: Values) -> Self:
@@ -50,7 +50,7 @@ class Sets:
         generated, reference : (g,), (r,) int64, without repetition
         """
         both = np.concatenate([generated, self.generated + reference])
-        return Sets(Part(self.union, both, both), len(generated))
+        return Sets(self.union.part(both, both), len(generated))
 
 
 class _Known:

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from eval.distances.neighbours import Neighbours, Part
 from eval.distances.sets import Sets
 
 
@@ -33,5 +32,5 @@ def reference_threshold(sets: Sets) -> float:
     if sets.reference < 2:
         raise ValueError("a threshold from reference shapes needs two or more of them, got one; give a number instead")
     rows = np.arange(sets.generated, sets.union.shape[0])
-    _, distance = Neighbours(Part(sets.union, rows, rows)).nearest()
+    _, distance = sets.union.part(rows, rows).nearest()
     return float(distance.mean())

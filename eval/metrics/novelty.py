@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from eval.distances.neighbours import Neighbours, Part
+from eval.distances.neighbours import Neighbours
 from eval.distances.sets import Sets
 
 
@@ -55,7 +55,7 @@ def compare_novelty(sets: Sets) -> NoveltyComparison:
         raise ValueError("novelty is compared with distances between training shapes: it needs two or more, got one")
     generated = Novelty(*sets.between.nearest(axis=1))
     rows = np.arange(sets.generated, sets.union.shape[0])
-    training = Novelty(*Neighbours(Part(sets.union, rows, rows)).nearest())
+    training = Novelty(*sets.union.part(rows, rows).nearest())
     return NoveltyComparison(
         generated,
         training,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from eval.distances import neighbours as neighbours_module
-from eval.distances.neighbours import Neighbours, Part
+from eval.distances.neighbours import Neighbours
 from tests.reference.trees import Edge, spanning_trees
 
 Matrix = npt.NDArray[np.float64]
@@ -127,7 +127,7 @@ def test_no_pair_is_solved_twice_whatever_is_asked(pairs: Table, questions: list
             assert split(*neighbours.spanning_trees(2)) == spanning_trees(pairs.full, 2)
         elif question == "part":
             rows, columns = np.arange(0, len(full), 2), np.arange(0, full.shape[1], 2)
-            part = Neighbours(Part(neighbours, rows, columns))
+            part = neighbours.part(rows, columns)
             assert (part.matrix() == pairs.full[::2, ::2]).all()
         elif question == "matrix":
             assert (neighbours.matrix() == pairs.full).all()
@@ -140,10 +140,10 @@ def test_no_pair_is_solved_twice_whatever_is_asked(pairs: Table, questions: list
 def test_parts_of_a_union_share_what_was_solved(seed: int, g: int, r: int) -> None:
     whole = table(seed, g + r, 0, 4, 0.3)
     union = Neighbours(whole)
-    between = Neighbours(Part(union, np.arange(g), np.arange(g, g + r)))
+    between = union.part(np.arange(g), np.arange(g, g + r))
     assert (between.nearest(1)[0] == whole.full[:g, g:].argmin(axis=1)).all()
     assert (between.nearest(0)[1] == whole.full[:g, g:].min(axis=0)).all()
-    own = Neighbours(Part(union, np.arange(g), np.arange(g)))
+    own = union.part(np.arange(g), np.arange(g))
     assert own.symmetric and not between.symmetric
     assert split(*own.spanning_trees(1)) == spanning_trees(whole.full[:g, :g], 1)
     assert len(whole.asked) == union.solved == len(set(whole.asked))
@@ -211,9 +211,9 @@ def test_closer_bounds_spare_solving_and_reach_parts() -> None:
     doubtful.tighter = lambda rows, columns: full[rows, columns] * 0.99  # type: ignore[method-assign]
     union = Neighbours(doubtful)
     part = np.arange(60)
-    found = Neighbours(Part(union, part, part)).nearest()[0]
+    found = union.part(part, part).nearest()[0]
     assert (found == (full + np.diag([np.inf] * 120))[:60, :60].argmin(axis=1)).all()
-    alone = Neighbours(Part(Neighbours(plain), part, part))
+    alone = Neighbours(plain).part(part, part)
     alone.nearest()
     assert len(doubtful.asked) < len(plain.asked) / 3
 
