@@ -50,6 +50,7 @@ class Run:
         self, lines: Sequence[Line], folder: Path, memory: int | None = None, names: Path | None = None
     ) -> None:
         self._stderr = folder.with_name(f"{folder.name}.{time.monotonic_ns()}.stderr")
+        self._stderr.touch()  # a run may be killed before it opens it
         self._spent = 0.0
         sys.stdout.flush()
         self.pid = os.fork()
