@@ -1,9 +1,7 @@
 """From two sets of clouds to a result: the metrics of a protocol, with intervals."""
 
 import hashlib
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +12,14 @@ from argus3d.engine import Engine
 from argus3d.errors import UserError
 from eval.cloud_metrics import cloud_metrics
 from eval.clouds import CloudSet, thin
-from eval.distances.approxmatch import ApproxPairs
-from eval.distances.backends import chamfer_pairs, resolve
-from eval.distances.emd_bounds import EmdPairs
+from eval.distances.backends import resolve
 from eval.distances.kept import Kept
 from eval.distances.neighbours import Pairs
 from eval.distances.sets import Sets
 from eval.distances.tiles import tiled
+from eval.kinds import Kind, kinds, point_positions
 from eval.normalize import normalize
+from eval.progress import SILENT, Progress
 from eval.protocol import Protocol, get_protocol
 from eval.results import Counts, MetricValue, Result
 from eval.set_metrics import set_metrics
@@ -58,6 +56,7 @@ def evaluate_sets(
     device: str = "cpu",
     backend: str | None = None,
     engine: Engine | None = None,
+    progress: Progress = SILENT,
 ) -> Result:
     """Measure a set of generated shapes against a set of reference shapes.
 
@@ -68,6 +67,7 @@ def evaluate_sets(
     device, backend : of Chamfer distances, see `eval.distances.backends.resolve`; a note tells of all but numba
     engine : whose workers compute the distances that numba computes, None for this process; finished ones go to the
         cache, if there is one, and a killed run goes on from them
+    progress : told how far it is; not by an engine, whose workers this process does not know
     returns : Result of kind "generation"
     Raises : ValueError or UserError, see `evaluate`
     """
@@ -81,17 +81,18 @@ def evaluate_sets(
     points_r = points_of(thin(reference, size, protocol.seed), "reference", protocol)
     if protocol.normalization == "none":
         notes += _size_notes(points_g, points_r)
-    union = np.concatenate([points_g, points_r])
     metrics: dict[str, MetricValue] = {}
     undefined: list[str] = []
-    by_chamfer = partial(chamfer_pairs, union, kind=protocol.chamfer, device=device, backend=backend)
-    by_emd = emd_pairs(union, size, protocol)
-    for suffix, by, open_pairs in (("cd", chosen, by_chamfer), (protocol.emd_name, "numba", by_emd)):
-        with _opened(open_pairs, union, protocol, suffix, by, cache, engine) as pairs:
-            more, also = _measured(pairs, points_r, protocol, suffix, cache, by)
+    if engine is None:
+        progress.begin(points_g, points_r, protocol, device, backend)
+    both = points_g, points_r
+    for kind in kinds(*both, protocol, device, backend):
+        with _opened(kind, both, protocol, cache, engine) as opened, progress.watched(opened, kind.suffix) as pairs:
+            more, also = _measured(pairs, points_r, protocol, kind, cache)
         metrics |= more
         undefined += also
     more, also = cloud_metrics(points_g, points_r, protocol)
+    progress.end()
     return Result(
         name=name,
         kind="generation",
@@ -118,13 +119,6 @@ def demand_comparable(generated: CloudSet, reference: CloudSet, protocol: Protoc
         )
     if min(len(generated.ids), len(reference.ids)) < 2:
         raise UserError(f"sets of one shape cannot be compared: {generated.name} and {reference.name} need two or more")
-
-
-def point_positions(stored: int, wanted: int, seed: int) -> npt.NDArray[np.int64]:
-    """Which points of each cloud are used: the same positions in all, as a cloud's own order may follow its shape."""
-    if stored == wanted:
-        return np.arange(stored)
-    return np.sort(np.random.default_rng(seed).choice(stored, wanted, replace=False))
 
 
 def clouds_sha256(clouds: Points) -> str:
@@ -195,44 +189,36 @@ def _demand_finite(clouds: CloudSet, role: str) -> None:
 
 
 def _measured(
-    pairs: Pairs, reference: Points, protocol: Protocol, suffix: str, cache: Path | None, backend: str
+    pairs: Pairs, reference: Points, protocol: Protocol, kind: Kind, cache: Path | None
 ) -> tuple[dict[str, MetricValue], list[str]]:
     """Metrics and notes by one kind of distance; the reference's own distances come from, and go to, the cache."""
     generated = pairs.shape[0] - len(reference)
     if cache is None:
-        return set_metrics(Sets(pairs, generated), protocol, suffix)
-    kept = Kept(pairs, generated, cache / f"{_key(reference, protocol, suffix, backend)}.npy")
+        return set_metrics(Sets(pairs, generated), protocol, kind.suffix)
+    kept = Kept(pairs, generated, cache / f"{_key(clouds_sha256(reference), protocol, kind)}.npy")
     sets = Sets(kept, generated)
-    found = set_metrics(sets, protocol, suffix)
+    found = set_metrics(sets, protocol, kind.suffix)
     kept.save(sets.union)
     return found
 
 
-def _key(clouds: Points, protocol: Protocol, suffix: str, backend: str) -> str:
-    """A name for the distances within a set of clouds."""
-    what = f"{suffix} {protocol.chamfer} {protocol.emd} {protocol.emd_solver} {protocol.emd_points} {protocol.seed}"
+def _key(clouds: str, protocol: Protocol, kind: Kind) -> str:
+    """A name for the distances within a set of clouds, which are known by their hash."""
+    choices = protocol.chamfer, protocol.emd, protocol.emd_solver, protocol.emd_points, protocol.seed
+    what = " ".join([kind.suffix, *map(str, choices)])
     # Backends differ in last bits: mixed, exact ties would break.
-    return hashlib.sha256(f"{what} {backend} {clouds_sha256(clouds)}".encode()).hexdigest()
+    return hashlib.sha256(f"{what} {kind.backend} {clouds}".encode()).hexdigest()
 
 
 def _opened(
-    open_pairs: Callable[[], Pairs], union: Points, protocol: Protocol, suffix: str, backend: str, cache: Path | None,
-    engine: Engine | None,
-) -> AbstractContextManager[Pairs]:  # fmt: skip
+    kind: Kind, sets: tuple[Points, Points], protocol: Protocol, cache: Path | None, engine: Engine | None
+) -> AbstractContextManager[Pairs]:
     """Pairs of the union in this process, or in tiles where an engine computes them."""
-    if engine is None or backend != "numba":
-        return nullcontext(open_pairs())
-    kept = cache and cache / f"{_key(union, protocol, suffix, backend)}.tiles"
-    return tiled(open_pairs, engine, kept)
-
-
-def emd_pairs(clouds: Points, generated: int, protocol: Protocol) -> Callable[[], Pairs]:
-    """What opens the pairs of a union, generated shapes first, by the protocol's earth mover's distance."""
-    thinned = clouds[:, point_positions(protocol.points, protocol.emd_points, protocol.seed)]
-    squared = protocol.emd == "mean_squared"
-    if protocol.emd_solver == "approximate_matching":
-        return partial(ApproxPairs, thinned, generated, squared)
-    return partial(EmdPairs, thinned, squared=squared)
+    if engine is None or kind.backend != "numba":
+        return nullcontext(kind.open_pairs())
+    union = clouds_sha256(np.concatenate(sets))
+    kept = cache and cache / f"{_key(union, protocol, kind)}.tiles"
+    return tiled(kind.open_pairs, engine, kept)
 
 
 def _as_set(role: str, clouds: npt.ArrayLike) -> CloudSet:

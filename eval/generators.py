@@ -3,12 +3,15 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from argus3d.engine import Engine
 from argus3d.errors import UserError
-from argus3d.sampling import CheckpointModel, FactoryModel, Model, require_classes, sample_into
 from eval.selection import Selection, shares
+
+# With it comes torch: seconds, and a third of the memory that measuring samples takes which are there already.
+if TYPE_CHECKING:
+    from argus3d.sampling import Model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,13 +32,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--samples", type=Path, metavar="FOLDER", help="for the samples (default: beside --out)")
 
 
-def find_model(arguments: argparse.Namespace) -> Model | None:
+def find_model(arguments: argparse.Namespace) -> "Model | None":
     """The generator that was named, None where samples are there already; nothing costly begins here."""
     if arguments.checkpoint is not None:
+        from argus3d.sampling import CheckpointModel
+
         return CheckpointModel(arguments.checkpoint, arguments.device, arguments.stage1, arguments.config)
     if arguments.stage1 or arguments.config:
         raise UserError("--stage1 and --config say more of a --checkpoint FILE.pt; name it.")
     if arguments.generator is not None:
+        from argus3d.sampling import FactoryModel
+
         return FactoryModel(arguments.generator)
     if arguments.samples:
         raise UserError("--samples is the folder to sample into; name a --checkpoint or a --generator.")
@@ -43,7 +50,7 @@ def find_model(arguments: argparse.Namespace) -> Model | None:
 
 
 def sample_like(
-    model: Model,
+    model: "Model",
     reference: Selection | None,
     count: int | None,
     seed: int,
@@ -58,6 +65,8 @@ def sample_like(
     by : what makes them, None for this process alone
     Raises : UserError where the model does not know a class, before anything costly
     """
+    from argus3d.sampling import require_classes, sample_into
+
     if reference is None:
         if len(model.categories) != 1 or count is None:
             raise UserError(

@@ -14,7 +14,8 @@ from eval.clouds import CloudSet
 from eval.distances.approxmatch import approx_pairs
 from eval.distances.chamfer import chamfer
 from eval.distances.emd import emd_pairs
-from eval.evaluate import clouds_sha256, counts, point_positions
+from eval.evaluate import clouds_sha256, counts
+from eval.kinds import point_positions
 from eval.metrics.reconstruction import cd_l1, f_score, hausdorff, normal_consistency
 from eval.normalize import normalize_pairs
 from eval.protocol import Protocol

@@ -14,6 +14,7 @@ from eval.evaluate import evaluate_sets
 from eval.generators import add_arguments, find_model, sample_like
 from eval.light_fields import light_field_metrics, load_light_fields
 from eval.overlap import about_samples
+from eval.progress import Told
 from eval.protocol import Protocol
 from eval.results import Result
 from eval.selection import Selection, select
@@ -44,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     generated = _made(arguments, sources, protocol)
     made, real = (_clouds(side, arguments, protocol) for side in (generated, reference))
     by = arguments.cache, arguments.device, arguments.backend, engine.elsewhere(arguments)
-    result = evaluate_sets(made, real, protocol, runs.row_name(arguments), *by)
+    result = evaluate_sets(made, real, protocol, runs.row_name(arguments), *by, progress=Told())
     result = replace(result, notes=(*result.notes, *_left_out(generated), *_left_out(reference)))
     if arguments.light_fields:
         result = _with_light_fields(result, (generated, made), (reference, real), arguments.cache)

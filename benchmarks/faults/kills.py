@@ -12,6 +12,7 @@ from benchmarks.faults.cases import Case
 from benchmarks.faults.processes import Run, import_as, run
 
 CHAIN = 6  # kills at most before a run is let end
+LATEST = 1.5  # times what an undisturbed run takes, as those beside other work take longer
 
 Report = dict[str, Any]
 
@@ -68,7 +69,7 @@ def killed_often(case: Case, kills: int, seconds: float, proof: Path, folder: Pa
     while tally.kills < kills:
         folder.mkdir()
         for _ in range(min(draws.randint(1, CHAIN), kills - tally.kills)):
-            if not _kill_once(case, draws.uniform(0, seconds), folder, tally):
+            if not _kill_once(case, draws.uniform(0, LATEST * seconds), folder, tally):
                 break
         else:
             _end(case, folder, tally)

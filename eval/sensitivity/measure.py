@@ -10,8 +10,8 @@ from eval import intervals
 from eval.cloud_metrics import LATTICES
 from eval.distances.chamfer_pairs import ChamferPairs
 from eval.distances.sets import Sets
-from eval.evaluate import emd_pairs
 from eval.features import load
+from eval.kinds import emd_pairs
 from eval.metrics.coverage import coverage
 from eval.metrics.ecd import ecd, nested_graphs
 from eval.metrics.frechet import frechet_distance
