@@ -129,11 +129,11 @@ def tree(rng: random.Random, content: bytes) -> bytes:
     """JSON with one value, key or branch of it changed."""
     try:
         value = json.loads(content)
-    except (ValueError, RecursionError):
+        if rng.random() < 0.01:
+            return deep(rng, value)
+        return json.dumps(changed(rng, value)).encode("utf-8", "surrogatepass")
+    except (ValueError, RecursionError):  # no JSON any more, or nested deep by now
         return number(rng, content)
-    if rng.random() < 0.01:
-        return deep(rng, value)
-    return json.dumps(changed(rng, value)).encode("utf-8", "surrogatepass")
 
 
 def deep(rng: random.Random, value: Any) -> bytes:

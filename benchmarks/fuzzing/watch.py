@@ -15,7 +15,7 @@ CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.symlink", "os.l
 Line = tuple[str, int]
 
 
-class Lines:
+class Traced:
     """Lines of the traced modules; `fresh` are those that nothing had reached before."""
 
     def __init__(self, seen: set[Line]) -> None:
@@ -35,7 +35,7 @@ class Lines:
         code = frame.f_code
         wanted = self._wanted.get(code)
         if wanted is None:
-            wanted = self._wanted[code] = any(part in code.co_filename for part in TRACED)
+            wanted = self._wanted[code] = _is_traced(code)
         return self._line if wanted else None
 
     def _line(self, frame: FrameType, event: str, argument: Any) -> Any:
@@ -43,6 +43,42 @@ class Lines:
         if event == "line" and key not in self.seen:
             self.fresh.add(key)
         return self._line
+
+
+class Monitored:
+    """The same for Python 3.12 and newer, where a line that was reached once costs nothing any more."""
+
+    def __init__(self, seen: set[Line]) -> None:
+        self.seen = seen
+        self.fresh: set[Line] = set()
+        monitor = self._monitor = sys.monitoring
+        monitor.use_tool_id(monitor.COVERAGE_ID, "fuzzing")
+        monitor.register_callback(monitor.COVERAGE_ID, monitor.events.PY_START, self._call)
+        monitor.register_callback(monitor.COVERAGE_ID, monitor.events.LINE, self._line)
+        monitor.set_events(monitor.COVERAGE_ID, monitor.events.PY_START)  # stays: to turn it off and on is what costs
+
+    def start(self) -> None:
+        self.fresh = set()
+
+    def stop(self) -> None:
+        self.seen |= self.fresh
+
+    def _call(self, code: CodeType, offset: int) -> object:
+        if _is_traced(code):
+            self._monitor.set_local_events(self._monitor.COVERAGE_ID, code, self._monitor.events.LINE)
+        return self._monitor.DISABLE
+
+    def _line(self, code: CodeType, line: int) -> object:
+        if (code.co_filename, line) not in self.seen:
+            self.fresh.add((code.co_filename, line))
+        return self._monitor.DISABLE
+
+
+def _is_traced(code: CodeType) -> bool:
+    return any(part in code.co_filename for part in TRACED)
+
+
+Lines = Monitored if hasattr(sys, "monitoring") else Traced
 
 
 class Guard:
