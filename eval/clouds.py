@@ -4,7 +4,6 @@ Each shape is drawn from a random stream of its own, (seed, id): order, count an
 """
 
 import hashlib
-import zipfile
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from argus3d.data.arrays import read_npy, read_npz
-from argus3d.data.files import require_bounded
+from argus3d.data.files import is_text
+from argus3d.data.pickles import require_modest
 from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
 from eval.sources import Job, chosen_points, jobs_of
@@ -223,6 +223,8 @@ def _read_array(path: Path) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
         if path.suffix == ".npz":
             content = read_npz(path, ("ids", "clouds"))
             ids = tuple(str(item) for item in np.atleast_1d(content["ids"])) if "ids" in content else ()
+            if not all(map(is_text, ids)):
+                raise ValueError("its ids are not in letters")
             return content["clouds"], ids
         return _torch_array(path), ()
     except KeyError as error:
@@ -232,13 +234,9 @@ def _read_array(path: Path) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
 
 
 def _torch_array(path: Path) -> npt.NDArray[Any]:
-    """The tensor of a .pt file. Raises : many errors for a broken one, ValueError for more numbers than it holds"""
+    """The tensor of a .pt file. Raises : many errors for a broken one, or one that asks for more than it holds"""
     import torch  # heavy, and needed by this one format only
 
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            require_bounded(archive, path.stat().st_size)
+    require_modest(path)
     tensor = torch.load(path, map_location="cpu", weights_only=True)
-    if tensor.numel() * tensor.itemsize > tensor.untyped_storage().nbytes():
-        raise ValueError(f"it repeats its numbers to shape {tuple(tensor.shape)}; save a copy, tensor.contiguous()")
     return np.asarray(tensor.numpy())

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from argus3d.data.files import require_bounded
+from argus3d.data.pickles import require_modest
 from argus3d.errors import UserError
 
 _SCALARS = ("it", "epoch_it", "loss_val_best")
@@ -106,6 +107,7 @@ def _require_torch_archive(path: Path) -> None:
 def _load(path: Path, mapped: bool) -> Any:
     known = [(_numpy_scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
     try:
+        require_modest(path, mapped)
         with torch.serialization.safe_globals([*known, (_NumpyType, "numpy.dtype")]):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:

@@ -5,13 +5,14 @@ import math
 import zipfile
 from collections.abc import Collection
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from argus3d.data.files import require_bounded
 
+_HEADER_BYTES = 1 << 14  # numpy reads none of more than 10,000, but first takes the memory of all that is called one
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -21,7 +22,7 @@ def read_npy(path: Path) -> NDArray[Any]:
     Raises: OSError, and ValueError for a file that is no array of plain numbers or texts, or holds less than it says
     """
     with path.open("rb") as stream:
-        _read_header(stream, path.stat().st_size)
+        _read_header(stream.read(_HEADER_BYTES), path.stat().st_size)
         stream.seek(0)
         found: NDArray[Any] = np.load(stream, allow_pickle=False)
         return found
@@ -55,22 +56,22 @@ def read_npz(source: Path | bytes, wanted: Collection[str] | None = None) -> dic
 
 
 def _array(content: bytes) -> NDArray[Any]:
-    stream = io.BytesIO(content)
-    shape, by_columns, dtype = _read_header(stream, len(content))
-    values = np.frombuffer(content, dtype, math.prod(shape), stream.tell())
+    shape, by_columns, dtype, end = _read_header(content[:_HEADER_BYTES], len(content))
+    values = np.frombuffer(content, dtype, math.prod(shape), end)
     return values.reshape(shape, order="F" if by_columns else "C").copy()
 
 
-def _read_header(stream: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether it is stored by columns, and dtype of an .npy that has `size` bytes with its header.
+def _read_header(start: bytes, size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """Shape, whether it is stored by columns, dtype, and bytes of the header of an .npy that has `size` bytes in all.
+
+    start : of its bytes
 
     Raises: ValueError for objects, and for more values than there are bytes: numpy would ask for the memory first
     """
+    stream = io.BytesIO(start)
     try:
         version = np.lib.format.read_magic(stream)
         shape, by_columns, dtype = _HEADERS[version](stream)
-    except OSError:
-        raise
     except Exception as error:  # numpy stumbles over damaged headers in many ways
         raise ValueError(f"its header is damaged ({type(error).__name__}: {error})") from error
     if dtype.hasobject:
@@ -78,4 +79,4 @@ def _read_header(stream: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, n
     needed = math.prod(shape) * max(1, dtype.itemsize)
     if min(shape, default=0) < 0 or needed > size - stream.tell():
         raise ValueError(f"its shape is {shape} of {dtype}, but it holds {size - stream.tell()} bytes")
-    return shape, by_columns, dtype
+    return shape, by_columns, dtype, stream.tell()

@@ -152,6 +152,11 @@ def is_name(value: object) -> bool:
     """Whether it is a text that can be the name of a file or a folder, and leads nowhere else."""
     if not isinstance(value, str) or value in ("", ".", "..") or set(value) & set("/\\\0"):
         return False
+    return is_text(value)
+
+
+def is_text(value: str) -> bool:
+    """Whether it can be written in UTF-8; JSON may hold halves of letters, which cannot."""
     return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
@@ -161,10 +166,19 @@ def most_unpacked(packed: int) -> int:
 
 
 def require_bounded(archive: zipfile.ZipFile, packed: int) -> None:
-    """Raises: ValueError for an archive of `packed` bytes that declares far more, as those that fill memory do."""
+    """Raises: ValueError for an archive of `packed` bytes that declares far more, as those that fill memory do, or that
+    is compressed by a method that takes as much memory as a file asks for.
+    """
+    for member in archive.infolist():
+        _require_plain_method(member)
     size = sum(member.file_size for member in archive.infolist())
     if size > most_unpacked(packed):
         raise ValueError(f"it would unpack to {size:,} bytes, from {packed:,}")
+
+
+def _require_plain_method(member: zipfile.ZipInfo) -> None:
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{member.filename} is neither stored nor deflated, but compressed by {member.compress_type}")
 
 
 def read_zip_member(path: Path, name: str) -> bytes:
@@ -174,6 +188,7 @@ def read_zip_member(path: Path, name: str) -> bytes:
     """
     try:
         archive = open_zip(path)
+        _require_plain_method(archive.getinfo(name))
         size, most = archive.getinfo(name).file_size, most_unpacked(path.stat().st_size)
         if size > most:
             raise ValueError(f"{name} would unpack to {size:,} bytes, more than {most:,}")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from argus3d.data.files import beside
+from argus3d.data.pickles import require_modest
 from argus3d.errors import UserError
 
 
@@ -69,7 +70,7 @@ def read_state(
     """
     if not path.exists():
         return None
-    saved = _read(path, shared)
+    saved = _read(path, shared, "state")
     groups = [({**defaults, **saved[group]}, now) for group, now in settings.items() if group in saved]
     found = [difference for before, now in groups for difference in _differences(before, now)]
     if found:
@@ -79,14 +80,16 @@ def read_state(
     return Course(**{field.name: saved[field.name] for field in fields(Course) if field.name in saved}), saved["state"]
 
 
-def _read(path: Path, shared: bool) -> dict[str, Any]:
+def _read(path: Path, shared: bool, part: str) -> dict[str, Any]:
     try:
+        require_modest(path, shared)
         saved: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu", mmap=shared)
     except (FileNotFoundError, PermissionError):
         raise
     except Exception as error:  # a damaged stream makes the unpickler raise anything
         raise UserError(f"{path} is damaged or no state of a training; remove it to begin anew.") from error
-    if not isinstance(saved, dict) or not any({"done", part} <= saved.keys() for part in ("state", "weights")):
+    found = saved.get(part) if isinstance(saved, dict) and "done" in saved else None
+    if not isinstance(found, dict) or (part == "state" and "model" not in found):
         raise UserError(f"{path} is no state of a training; remove it to begin anew.")
     return saved
 
@@ -124,10 +127,10 @@ def trained(folder: Path) -> Trained:
     best, last = folder / "best.pt", folder / "last.pt"
     if not last.exists():
         raise UserError(f"{last} is missing; train first, with `argus3d train ... --out {folder}`.")
-    saved = _read(last, shared=True)  # the optimiser's part is large and stays on disk
+    saved = _read(last, shared=True, part="state")  # the optimiser's part is large and stays on disk
     weights = saved["state"].get("ema", saved["state"]["model"])
     if saved.get("best") is not None:  # and not another run's
-        saved = _read(best, shared=True)
+        saved = _read(best, shared=True, part="weights")
         weights = saved["weights"]
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     line = next((line for line in lines if line["step"] == saved["done"]), None)

@@ -1,5 +1,6 @@
 """Readers of arrays and weights: .npy, .npz, .pt, .safetensors."""
 
+import functools
 import hashlib
 import io
 import json
@@ -8,20 +9,24 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
 from safetensors.torch import save as safetensors_bytes
 
+from argus3d.checkpoint import info, store
 from argus3d.checkpoint.argus import empty_stages
-from argus3d.checkpoint.info import describe
-from argus3d.checkpoint.store import About, load
 from argus3d.checkpoint.torch_file import read_torch_file
 from argus3d.complete import read_part
+from argus3d.config import ArgusConfig
 from argus3d.data import files
 from argus3d.data.formats.occnet import read_sampled
 from argus3d.data.stores import Folder, Packed, read_arrays
+from argus3d.model.autoencoder import ShapeAutoencoder
+from argus3d.model.transformer import ShapeTransformer
 from argus3d.train.state import trained
+from benchmarks.fuzzing.bombs import pickle_bombs
 from benchmarks.fuzzing.containers import inside_zip, safetensors_header
 from benchmarks.fuzzing.mutate import BYTES, TEXT
 from benchmarks.fuzzing.reader import Reader
@@ -84,6 +89,11 @@ def npy_head(shape: tuple[int, ...], dtype: str = "<f4") -> bytes:
     return out.getvalue()
 
 
+def wide_header() -> bytes:
+    """An .npy whose header would be 4 GB."""
+    return b"\x93NUMPY\x02\0" + b"\xf0" * 4 + b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 40, 3)}"
+
+
 HUGE = (1 << 16, 2048, 3)  # 1.6 GB of float32
 
 
@@ -93,7 +103,17 @@ def _npz_bombs(name: str) -> Callable[[], list[bytes]]:
         zip_bomb(member, npy_head(HUGE)),
         _archive({member: pickled_array()}),
         _archive({member: npy_head(HUGE)}),
+        lzma_zip(member, npy(CLOUDS)),
     ]
+
+
+def lzma_zip(name: str, content: bytes) -> bytes:
+    """A .zip whose member is in LZMA with a dictionary of 3 GiB."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr(name, content)
+    start = out.getvalue().index(b"\x05\0\x5d") + 3  # behind the size of the properties and the first of them
+    return out.getvalue()[:start] + (3 << 30).to_bytes(4, "little") + out.getvalue()[start + 4 :]
 
 
 def _npy_bombs() -> list[bytes]:
@@ -102,6 +122,7 @@ def _npy_bombs() -> list[bytes]:
         npy_head(HUGE),
         npy_head((1 << 62, 1 << 62, 3)),
         npy_head((-1, 40, 3)),
+        wide_header(),
         pickle.dumps(Runs()),
     ]
 
@@ -121,6 +142,8 @@ def _pt_bombs() -> list[bytes]:
         *(_pickled_pt(value) for value in values[:2]),
         *(saved(value) for value in values[2:]),
         pickle.dumps(Runs()),
+        *pickle_bombs(),
+        lzma_zip("archive/data.pkl", pickle.dumps(Runs(), 2)),
     ]
 
 
@@ -190,16 +213,23 @@ def _checkpoint(folder: Path) -> None:
     (folder / "transformer.safetensors").write_bytes(_weights(1))
 
 
+@functools.lru_cache(maxsize=32)
+def stages(config: ArgusConfig) -> tuple[ShapeAutoencoder, ShapeTransformer]:
+    """`empty_stages`, which takes 40 ms, kept: hardly a mutation is one of the configuration."""
+    return empty_stages(config)
+
+
 def _load_checkpoint(path: Path) -> object:
     """Read with an argus.json that speaks of these very bytes: what differs is found by the tensors alone."""
     facts = {}
     for file in sorted(path.parent.glob("*.safetensors")):
         content = file.read_bytes()
         facts[file.name] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-    About(OURS, ("a", "b", "c"), 0.5, 16, "float32", {}, {}).write(path.parent)
+    store.About(OURS, ("a", "b", "c"), 0.5, 16, "float32", {}, {}).write(path.parent)
     about = json.loads((path.parent / "argus.json").read_text()) | {"files": facts}
     (path.parent / "argus.json").write_text(json.dumps(about))
-    return describe(path.parent), load(path.parent)
+    with patch.object(info, "empty_stages", stages), patch.object(store, "empty_stages", stages):
+        return info.describe(path.parent), store.load(path.parent)
 
 
 def _network_file() -> list[bytes]:

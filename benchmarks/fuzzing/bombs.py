@@ -1,10 +1,17 @@
 """Small files that ask for far more than they are: of pixels, of bytes, of nodes, of time."""
 
+import io
 import lzma
+import pickle
 import struct
+import zipfile
 import zlib
+from collections.abc import Callable
+from functools import partial
 
+from benchmarks.fuzzing.containers import other_header
 from tests.argus3d.archives import ar, tar
+from tests.argus3d.mix_files import archive
 
 
 def png_bomb(side: int, depth: int, kind: int) -> bytes:
@@ -28,12 +35,17 @@ def image_bombs() -> list[bytes]:
 
 
 def deb_bombs() -> list[bytes]:
-    """2 GiB of zeros, an xz dictionary of 3 GiB, and 5,000 long names for one file."""
+    """2 GiB of zeros, an xz dictionary of 3 GiB, 5,000 long names for one file, and a member of 8 EB."""
     zeros = tar({"./usr/z.sh3f": bytes(1)}, "")
     large = summed(zeros[:124] + b"%011o\0" % (2 << 30) + zeros[136:512])
     packer = lzma.LZMACompressor(preset=0)
     body = b"".join(packer.compress(piece) for piece in (large, *[bytes(1 << 24)] * 128)) + packer.flush()
-    every = (("data.tar.xz", body), ("data.tar.xz", wide_xz(zeros)), ("data.tar", endless_names()))
+    every = (
+        ("data.tar.xz", body),
+        ("data.tar.xz", wide_xz(zeros)),
+        ("data.tar", endless_names()),
+        ("data.tar", endless_member()),
+    )
     return [ar({"debian-binary": b"2.0\n", name: data}) for name, data in every]
 
 
@@ -41,6 +53,12 @@ def endless_names() -> bytes:
     """A tar of 5,000 long names for one file."""
     link = tar({"././@LongLink": b"a" * 512}, "")
     return (summed(link[:156] + b"L" + link[157:512]) + link[512:1024]) * 5000
+
+
+def endless_member() -> bytes:
+    """A tar of one member of 8 EB, none of which are there, that nobody asks for."""
+    whole = tar({"./x": b"", "./a.sh3f": b"a"}, "")
+    return summed(whole[:124] + b"\x80\0\0\0\x7f" + b"\xff" * 7 + whole[136:512]) + whole[512:]
 
 
 def summed(header: bytes) -> bytes:
@@ -56,6 +74,83 @@ def wide_xz(content: bytes) -> bytes:
     packed[packed.index(b"\x21\x01", 12) + 2] = 39
     packed[end - 4 : end] = struct.pack("<I", zlib.crc32(packed[12 : end - 4]))
     return bytes(packed)
+
+
+def seven_zip_bombs() -> list[bytes]:
+    """Archives that ask for 3 GiB to unpack their header, or their content by LZMA2, LZMA and PPMd."""
+    import py7zr
+
+    lzma2, wide = b"\x21\x01", (3 << 30).to_bytes(4, "little")
+    found = [other_header(archive({"a": b"a" * 99}), lambda header: _after(header, lzma2, b"\x27"))]
+    for kind, method, asked in (
+        (py7zr.FILTER_LZMA2, lzma2, b"\x27"),
+        (py7zr.FILTER_LZMA, b"\x03\x01\x01\x05\x5d", wide),
+        (py7zr.FILTER_PPMD, b"\x03\x04\x01\x07\x06", wide),
+    ):
+        out = io.BytesIO()
+        settings = {"order": 6, "mem": 16} if kind == py7zr.FILTER_PPMD else {"preset": 0}
+        with py7zr.SevenZipFile(out, "w", filters=[{"id": kind, **settings}]) as writer:
+            writer.set_encoded_header_mode(False)
+            writer.writestr(b"a" * 99, "a")
+        found.append(other_header(out.getvalue(), partial(_after, known=method, new=asked)))
+    return found
+
+
+def _after(content: bytes, known: bytes, new: bytes) -> bytes:
+    """Other bytes behind some that are known."""
+    end = content.index(known) + len(known)
+    return content[:end] + new + content[end + len(new) :]
+
+
+def pickle_bombs() -> list[bytes]:
+    """.pt files, of today's kind and the older bare ones, that ask for far more than they hold."""
+    every = [pickled() for pickled in PICKLES.values()]
+    return [*every, *map(torch_archive, every), *map(legacy_file, every)]
+
+
+_STORAGE = b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpu"  # before its size
+
+
+def _far_storage() -> bytes:
+    """A pickle of a storage of 8 GB."""
+    return b"\x80\x02" + _STORAGE + b"J\xff\xff\xff\x7fNtQ."
+
+
+def _grown_tensor() -> bytes:
+    """A pickle of a tensor of 8 GB on a storage of one number, which PyTorch would make larger for it."""
+    storage = _STORAGE + b"K\x01NtQ"
+    shape = b"K\0J\xff\xff\xff\x7f\x85K\x01\x85\x89ccollections\nOrderedDict\n)R"
+    return b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(" + storage + shape + b"tR."
+
+
+# The last two make PyTorch take 8 GB, the deep and doubled keys are hashed: without end, or until the stack is full.
+PICKLES: dict[str, Callable[[], bytes]] = {
+    "text": lambda: b"\x80\x02X" + b"\xf0" * 4 + b".",
+    "memo": lambda: b"\x80\x02Nr" + b"\xf0" * 4 + b".",
+    "deep": lambda: b"\x80\x02}N" + b"\x85" * 200_000 + b"Ns.",
+    "doubled": lambda: b"\x80\x02}Nq\0" + b"h\0h\0\x86q\0" * 60 + b"Ns.",
+    "named": lambda: b"\x80\x02ctorch._uti" + b"q\x05(X\x05aq\x08ctorch._uti" * 3000 + b"\nx\n.",
+    "bytearray": lambda: b"\x80\x02cbuiltins\nbytearray\nJ" + b"\xff\xff\xff\x7f\x85R.",
+    "far": _far_storage,
+    "grown": _grown_tensor,
+}
+
+
+def torch_archive(content: bytes) -> bytes:
+    """A .pt file of a pickle and of the numbers of one storage."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as packed:
+        for name, member in (("data.pkl", content), ("version", b"3\n"), ("data/0", bytes(4))):
+            packed.writestr(f"archive/{name}", member)
+    return out.getvalue()
+
+
+def legacy_file(content: bytes) -> bytes:
+    """The same as before PyTorch 1.6. Source: `_legacy_save` in torch/serialization.py."""
+    machine = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
+    before = (0x1950A86A20F9469CFC6C, 1001, machine)
+    keys = pickle.dumps(["0"], 2)
+    return b"".join(pickle.dumps(one, 2) for one in before) + content + keys + struct.pack("<q", 1) + bytes(4)
 
 
 def long_footprints() -> list[bytes]:

@@ -18,7 +18,7 @@ from argus3d.data.formats.mesh_files import read_mesh_file
 from argus3d.data.formats.sevenzip import list_members, read_members
 from argus3d.data.household import HouseholdCatalogue
 from argus3d.encoders.images import load_image
-from benchmarks.fuzzing.bombs import deb_bombs, deep_scenes, image_bombs, long_footprints
+from benchmarks.fuzzing.bombs import deb_bombs, deep_scenes, image_bombs, long_footprints, seven_zip_bombs
 from benchmarks.fuzzing.containers import (
     glb_json,
     gzipped,
@@ -287,5 +287,5 @@ READERS = (
         (inside_zip((*BYTES, *TEXT, tree)),) * 3,
         named=("r: ",),
     ),
-    Reader("7z", "x.7z", _members, _seven_zips, (seven_zip_header, seven_zip_header)),
+    Reader("7z", "x.7z", _members, _seven_zips, (seven_zip_header, seven_zip_header), seven_zip_bombs),
 )

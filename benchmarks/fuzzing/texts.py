@@ -17,7 +17,7 @@ from argus3d.data.prepared import PreparedData
 from argus3d.data.splits import read_split, write_split
 from argus3d.data.stores import read_record
 from argus3d.samples import SampleFolder, read_tokens
-from benchmarks.fuzzing.arrays import npy
+from benchmarks.fuzzing.arrays import npy, stages
 from benchmarks.fuzzing.containers import inside_gzip
 from benchmarks.fuzzing.mutate import BYTES, TEXT, json_lines, tree
 from benchmarks.fuzzing.reader import Reader
@@ -153,10 +153,9 @@ def _stages(folder: Path) -> None:
 
 
 def _read_about(path: Path) -> object:
-    from argus3d.checkpoint.argus import empty_stages
     from argus3d.checkpoint.store import About
 
-    return facts(path.parent), empty_stages(About.read(path.parent).config)
+    return facts(path.parent), stages(About.read(path.parent).config)
 
 
 def _read_sizes(path: Path) -> object:
@@ -274,7 +273,7 @@ READERS = (
         _records,
         (json_lines,) * 3,
         around=_packed,
-        named=("one.zip",),
+        named=("target",),
     ),
     Reader("record.json", "record.json", lambda path: read_record(path.parent), lambda: [_json({"id": "a"})], JSON),
     Reader(

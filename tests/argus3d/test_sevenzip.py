@@ -17,6 +17,7 @@ import pytest
 from argus3d.data.formats import sevenzip
 from argus3d.data.formats.sevenzip import list_members, read_members
 from argus3d.errors import UserError
+from benchmarks.fuzzing import bombs
 from tests.argus3d.mix_files import archive, rename_members, write_archive, write_volumes
 
 py7zr = pytest.importorskip("py7zr", reason="7z archives are read with py7zr, of the extra `data`")
@@ -258,6 +259,16 @@ def test_a_huge_dictionary_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
         assert content_of(tmp_path / "x.7z", FILES) == FILES
         monkeypatch.setattr(sevenzip, "MAX_DICTIONARY", (64 << 20) - 1)
         assert "dictionary of 67108864 bytes" in reason(content_of(tmp_path / "x.7z", FILES)["a/00.bin"])
+
+
+def test_gigabytes_are_not_taken_because_a_few_bytes_ask_for_them(tmp_path: Path) -> None:
+    header, *contents = bombs.seven_zip_bombs()
+    (tmp_path / "x.7z").write_bytes(header)
+    with pytest.raises(UserError, match=r"x\.7z is damaged .*dictionary of 3221225472 bytes"):
+        list_members(tmp_path / "x.7z")
+    for content in contents:
+        (tmp_path / "x.7z").write_bytes(content)
+        assert "dictionary of 3221225472 bytes" in reason(content_of(tmp_path / "x.7z", ["a"])["a"])
 
 
 @pytest.mark.parametrize("header", [True, False])

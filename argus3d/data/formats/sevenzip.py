@@ -1,6 +1,7 @@
 """7z archives read member by member; nothing is unpacked to disk, and no member decides how much memory is used."""
 
 import io
+import struct
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -12,10 +13,12 @@ from argus3d.data.formats.volumes import START_BYTES, Joined, volumes
 from argus3d.errors import UserError
 
 MAX_MEMBER = 64 << 20  # bytes; larger members are refused, and with them what lies behind them in their block
-MAX_DICTIONARY = 1 << 30  # bytes; 7-Zip's highest setting takes a quarter of it
+MAX_DICTIONARY = 512 << 20  # bytes of memory to unpack a block; 7-Zip's highest setting takes half of it
 _PIECE = 8 << 20  # bytes asked of a decompressor at once: less would let it hoard what it was fed
 _FED = 8 << 10  # bytes fed to it at once: where they are damaged, all that they would have given is lost
-_LZMA, _LZMA2 = b"\x03\x01\x01", b"\x21"
+_LZMA, _LZMA2, _PPMD = b"\x03\x01\x01", b"\x21", b"\x03\x04\x01"
+_PACKED_HEADER = b"\x17"
+_MAX_START = 1 << 16  # bytes that say how a header is packed; a real one takes some 40
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ def _read_header(stream: IO[bytes], path: Path) -> tuple[list[_Entry], list[_Blo
     except ImportError:
         raise UserError(f'{path} is a 7z archive: install what reads it, pip install "argus3d[data]".') from None
     try:
+        _require_modest_header(stream)
         archive = py7zr.SevenZipFile(stream, "r")
         encrypted = archive.password_protected
         entries, blocks = ([], []) if encrypted else (_entries(archive), _blocks(archive))
@@ -117,6 +121,21 @@ def _read_header(stream: IO[bytes], path: Path) -> tuple[list[_Entry], list[_Blo
     if any(entry.member.size < 0 for entry in entries):
         raise UserError(f"{path} is damaged (a member of negative size); fetch it again.")
     return entries, blocks
+
+
+def _require_modest_header(stream: IO[bytes]) -> None:
+    """Refuse a header that is packed with too large a dictionary. Source: the signature header of the 7z format."""
+    from py7zr.archiveinfo import HeaderStreamsInfo
+
+    stream.seek(12)
+    offset, size = struct.unpack("<QQ", stream.read(16))
+    if START_BYTES + offset < stream.seek(0, io.SEEK_END):
+        stream.seek(START_BYTES + offset)
+        header = io.BytesIO(stream.read(min(size, _MAX_START)))
+        if header.read(1) == _PACKED_HEADER:
+            for folder in HeaderStreamsInfo.retrieve(header).unpackinfo.folders:
+                _require_bounded(folder)
+    stream.seek(0)
 
 
 def _damaged(path: Path, error: Exception) -> UserError:
@@ -238,11 +257,11 @@ def _decompressor(block: _Block) -> Any:
 
 
 def _require_bounded(folder: Any) -> None:
-    """Refuse a dictionary past the limit. Source: the properties of LZMA and LZMA2 in the 7z format."""
+    """Refuse a dictionary past the limit. Source: the properties of LZMA, LZMA2 and PPMd in the 7z format."""
     for coder in folder.coders:
         properties = coder["properties"] or b""
         size = 0
-        if coder["method"] == _LZMA and len(properties) >= 5:
+        if coder["method"] in (_LZMA, _PPMD) and len(properties) >= 5:
             size = int.from_bytes(properties[1:5], "little")
         elif coder["method"] == _LZMA2 and properties:
             size = (2 | properties[0] & 1) << (properties[0] // 2 + 11)
