@@ -166,6 +166,8 @@ class TransformerConfig:
             raise UserError(f"the conditions {', '.join(kinds)} name a kind twice; one encoder a kind.")
         if kinds and not self.droppable:
             raise UserError(f"the conditions {', '.join(kinds)} want droppable: nothing else says that one is absent.")
+        if not 0 <= self.dropout < 1:
+            raise UserError(f"dropout {self.dropout} must be a share, from 0 to below 1.")
         if self.width % self.heads:
             raise UserError(f"width {self.width} must be divisible by heads {self.heads}.")
         if self.tokens > self.positions:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from argus3d.data.files import read_json
+from argus3d.data.files import is_text, read_json
 from argus3d.data.formats.mesh_files import MESH_SUFFIXES
 from argus3d.data.prepared import PreparedData, PreparedShape, prepared_sources
 from argus3d.data.shape_files import CLOUD
@@ -100,8 +100,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _job_of_sample(folder: Path, entry: dict[str, Any]) -> Job:
-    if "id" not in entry:
-        raise UserError(f"{folder / 'manifest.json'}: a sample has no id; make the folder again")
+    if "id" not in entry or not is_text(str(entry["id"])):
+        raise UserError(f"{folder / 'manifest.json'}: a sample has no id in letters; make the folder again")
     place = PurePath(str(entry.get("file") or ""))
     if place.is_absolute() or ".." in place.parts or "\0" in str(place):
         raise UserError(f"{folder / 'manifest.json'}: {entry['id']} lies at {place}, out of the folder; move it there")

@@ -133,6 +133,26 @@ FOUND = {
         "deb",
         ar({"debian-binary": b"2.0\n", "data.tar.xz": bombs.wide_xz(tar({"a.sh3f": b"a"}, ""))}),
     ),
+    "hashes that are a number": (
+        "manifest of prepared data",
+        b'{"shapes": [{"id": "a", "category": "b", "sha256": 3}]}',
+    ),
+    "a sample named by half a letter": ("manifest of samples", b'{"samples": [{"id": "\\ud800"}]}'),
+    "less than no dropout": ("sizes", texts.CONFIG.to_json().replace('"dropout": ', '"dropout": -1').encode()),
+    "a path for a list of results": (
+        "sweep",
+        json.dumps(json.loads(texts._sweep()[1]) | {"rows": [{"label": "a", "results": "/etc/passwd"}]}).encode(),
+    ),
+    "a header of 4 GB": ("clouds .npy", arrays.wide_header()),
+    "an LZMA dictionary within an archive": ("part .npz", arrays.lzma_zip("points.npy", arrays.npy(arrays.PART))),
+    "a tensor larger than its storage": ("clouds .pt", bombs.torch_archive(bombs.PICKLES["grown"]())),
+    "a storage of 8 GB": ("released .pt", bombs.legacy_file(bombs.PICKLES["far"]())),
+    "a text of 4 GB": ("released .pt", bombs.legacy_file(bombs.PICKLES["text"]())),
+    "a name that a pattern takes hours for": ("last.pt", bombs.torch_archive(bombs.PICKLES["named"]())),
+    "a key of keys": ("last.pt", bombs.torch_archive(bombs.PICKLES["doubled"]())),
+    "a key so deep that hashing it kills Python": ("clouds .pt", bombs.torch_archive(bombs.PICKLES["deep"]())),
+    "a training without a model": ("last.pt", arrays.saved({"done": 1, "state": {"optimiser": {}}})),
+    "a member of 8 EB": ("deb", ar({"debian-binary": b"2.0\n", "data.tar": bombs.endless_member()})),
     "5,000 names for one file": ("deb", ar({"debian-binary": b"2.0\n", "data.tar": bombs.endless_names()})),
 }
 
@@ -189,7 +209,7 @@ def test_holes_of_sparse_files_are_not_unpacked(tmp_path: Path) -> None:
     header = bytearray(tar({"./z.sh3f": b""}, "")[:512])
     header[156:157], header[257:265] = b"S", b"ustar  \0"
     header[386:410] = b"%011o\0%011o\0" % (0, 0)
-    header[483:495] = b"%011o\0" % (7 << 30)  # bytes of the file, none of which are there
+    header[483:495] = b"%011o\0" % (200 << 20)  # bytes of the file, none of which are there
     whole = bombs.summed(bytes(header)) + bytes(1024)
     (tmp_path / "x.deb").write_bytes(ar({"debian-binary": b"2.0\n", plain(b"")[0]: whole}))
     with pytest.raises(UserError, match="unsafe member"):

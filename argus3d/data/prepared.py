@@ -95,7 +95,7 @@ class PreparedData:
                 shape = PreparedShape(record, _place(root / source, record))
                 other = self.shapes.setdefault(shape.id, shape)
                 if other is not shape:
-                    both = f"{other.record['source']} and {record['source']}"
+                    both = f"{other.record.get('source')} and {source}"
                     raise UserError(f"{both} under {root} share the id {shape.id}; prepare one under another root.")
 
     def select(self, ids: Sequence[str]) -> list[PreparedShape]:
@@ -130,11 +130,12 @@ def _records(folder: Path) -> list[dict[str, Any]]:
 
 def _require_record(record: object, path: Path) -> None:
     """Refuse what names no folder: a manifest from elsewhere must not lead to other files."""
-    names = [record.get(key) for key in ("id", "category")] if isinstance(record, dict) else [None]
-    if isinstance(record, dict) and "pack" in record:
-        names.append(record["pack"])
+    known = record if isinstance(record, dict) else {}
+    names = [known.get("id"), known.get("category"), known.get("pack", "none")]
     if not all(map(is_name, names)):
         raise UserError(f"{path}: the record {str(record)[:60]!r} names no shape; prepare the source again.")
+    if not isinstance(known.get("sha256") or {}, dict):
+        raise UserError(f"{path}: the hashes of {known['id']} are no list by file; prepare the source again.")
 
 
 def _place(folder: Path, record: dict[str, Any]) -> Place:

@@ -186,10 +186,10 @@ def _column(key: str) -> Column:
 
 
 def _step(folder: Path, axis: str, entry: Mapping[str, Any]) -> Step:
-    label, value = str(entry["label"]), entry.get("value")
-    found = read_rows([folder / str(result) for result in entry["results"]])
-    if not found:
-        raise ValueError(f"row {label!r} names no results")
+    label, value, results = str(entry["label"]), entry.get("value"), entry["results"]
+    if not isinstance(results, list) or not results:
+        raise ValueError(f"row {label!r} names no results in a list")
+    found = read_rows([folder / str(result) for result in results])
     keys = [key for row in found for key in row.metrics]
     twice = [key for key in keys if keys.count(key) > 1]
     if twice:

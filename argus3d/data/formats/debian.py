@@ -237,7 +237,10 @@ class _Unpacked(io.RawIOBase):
 
 def _matching(archive: tarfile.TarFile, pattern: str, deb: Path) -> Iterator[tarfile.TarInfo]:
     seen: set[str] = set()
+    most = MAX_UNPACKED + MAX_RATIO * deb.stat().st_size
     for member in archive:
+        if member.offset_data + member.size > most:  # tarfile would skip it block by block, for years
+            raise tarfile.ReadError(f"{member.name}, of {member.size:,} bytes, unpacks to far more than it is")
         name = member.name.removeprefix("./")
         if member.isdir() or not fnmatch.fnmatchcase(name, pattern):
             continue
