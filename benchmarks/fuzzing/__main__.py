@@ -1,6 +1,7 @@
 """`python -m benchmarks.fuzzing`."""
 
 import argparse
+import gc
 import platform
 import warnings
 from pathlib import Path
@@ -30,6 +31,7 @@ def main() -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # zipfile's, of members of one name, which are meant
     limits = Limits()
+    gc.freeze()  # else the first collection in each child would copy the pages of all objects
     for reader in _chosen(arguments.reader):
         campaign = Campaign(reader, arguments.scratch, limits)
         campaign.run(arguments.inputs)
