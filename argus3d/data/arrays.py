@@ -76,6 +76,8 @@ def _read_header(start: bytes, size: int) -> tuple[tuple[int, ...], bool, np.dty
         raise ValueError(f"its header is damaged ({type(error).__name__}: {error})") from error
     if dtype.hasobject:
         raise ValueError("it holds Python objects, which could run code and are not read")
+    if any(isinstance(side, bool) for side in shape):  # numpy takes them for numbers here and trips over them later
+        raise ValueError(f"its shape is {shape}")
     needed = math.prod(shape) * max(1, dtype.itemsize)
     if min(shape, default=0) < 0 or needed > size - stream.tell():
         raise ValueError(f"its shape is {shape} of {dtype}, but it holds {size - stream.tell()} bytes")
