@@ -147,6 +147,10 @@ FOUND = {
         "tokens",
         arrays.npy(np.arange(4)).replace(b"'shape': (4,), }    ", b"'shape': (False,), }"),
     ),
+    "a result that is nowhere": (
+        "sweep",
+        json.dumps(json.loads(texts._sweep()[1]) | {"rows": [{"label": "a", "results": ["/x/y"]}]}).encode(),
+    ),
     "a header of 4 GB": ("clouds .npy", arrays.wide_header()),
     "an LZMA dictionary within an archive": ("part .npz", arrays.lzma_zip("points.npy", arrays.npy(arrays.PART))),
     "a tensor larger than its storage": ("clouds .pt", bombs.torch_archive(bombs.PICKLES["grown"]())),

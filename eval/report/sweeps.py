@@ -92,6 +92,8 @@ def _read_file(path: Path) -> Sweep:
         steps = [_step(path.parent, axis, entry) for entry in content["rows"]]
         if not steps or not columns:
             raise ValueError("it has no rows or no columns")
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path}: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"{path} is no sweep ({error}); mend it") from error
     absent = [column.key for column in columns if not any(column.key in step.row.metrics for step in steps)]
