@@ -127,6 +127,7 @@ FOUND = {
         b"ply\nformat binary_little_endian 1.0\nelement vertex 300\nend_header\n" + bytes(3600),
     ),
     "points of two coordinates": ("obj", b"v 0 0\nv 1 0\nv 0 1\n" * 3 + b"f 1 2 3\n"),
+    "100,000 materials": ("obj", bombs.many_materials()),
     "nodes that double": ("wrl", bombs.deep_scenes()[0]),
     "nodes nested by USE": ("wrl", bombs.deep_scenes()[1]),
     "an xz dictionary of 3 GiB": (

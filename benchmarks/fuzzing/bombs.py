@@ -160,6 +160,11 @@ def long_footprints() -> list[bytes]:
     ]
 
 
+def many_materials() -> bytes:
+    """An .obj of as many materials as faces."""
+    return b"v 0 0 0\nv 1 0 0\nv 0 1 0\n" + b"".join(b"usemtl %d\nf 1 2 3\n" % number for number in range(100_000))
+
+
 def deep_scenes() -> list[bytes]:
     """Nodes that stand for many more, and nodes within nodes by way of USE."""
     head = b"#VRML V2.0 utf8\nDEF A0 Shape { geometry IndexedFaceSet {\n"

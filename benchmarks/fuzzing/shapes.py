@@ -18,7 +18,14 @@ from argus3d.data.formats.mesh_files import read_mesh_file
 from argus3d.data.formats.sevenzip import list_members, read_members
 from argus3d.data.household import HouseholdCatalogue
 from argus3d.encoders.images import load_image
-from benchmarks.fuzzing.bombs import deb_bombs, deep_scenes, image_bombs, long_footprints, seven_zip_bombs
+from benchmarks.fuzzing.bombs import (
+    deb_bombs,
+    deep_scenes,
+    image_bombs,
+    long_footprints,
+    many_materials,
+    seven_zip_bombs,
+)
 from benchmarks.fuzzing.containers import (
     glb_json,
     gzipped,
@@ -254,7 +261,7 @@ READERS = (
     Reader("glb", "x.glb", read_mesh_file, _glb, (glb_json, glb_json)),
     Reader("gltf", "x.gltf", read_mesh_file, lambda: [_written(_rich(), ".gltf")], (tree,)),
     Reader("draco", "x.glb", read_mesh_file, _draco),
-    Reader("obj", "x.obj", read_mesh_file, _obj, TEXT),
+    Reader("obj", "x.obj", read_mesh_file, _obj, TEXT, lambda: [many_materials()]),
     Reader("off", "x.off", read_mesh_file, lambda: _mesh("off"), TEXT),
     Reader("ply", "x.ply", read_mesh_file, lambda: _ply()[:4], TEXT),
     Reader("stl", "x.stl", read_mesh_file, lambda: [*_mesh("stl"), *_mesh("stl_ascii")], TEXT),

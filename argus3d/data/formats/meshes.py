@@ -1,6 +1,7 @@
 """Triangle meshes read from files, and refused where they cannot be a shape."""
 
 import io
+import re
 
 import numpy as np
 import trimesh
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from argus3d.errors import UserError
 
 Mesh = tuple[NDArray[np.float64], NDArray[np.int64]]
+MAX_MATERIALS = 2_000  # of an .obj: trimesh takes their square of time, a second for so many
 MAX_FACES = 10_000_000  # of a file; a sample cut at 1,024 cells may have six million
 
 
@@ -51,6 +53,8 @@ def mesh_from_bytes(content: bytes, file_type: str, name: str) -> Mesh:
     Raises UserError for content that is unreadable or refused by `checked_mesh`.
     """
     try:
+        if file_type == "obj":
+            _require_few_materials(content)
         # process=False keeps the vertices as written; materials would be looked for in files that are not there.
         mesh = trimesh.load(io.BytesIO(content), file_type=file_type, force="mesh", process=False, skip_materials=True)
     except Exception as error:  # each of trimesh's readers fails in its own way
@@ -59,3 +63,11 @@ def mesh_from_bytes(content: bytes, file_type: str, name: str) -> Mesh:
     if not isinstance(mesh, trimesh.Trimesh):
         raise UserError(f"{name}: the mesh has no faces; leave it out, or export it as triangles.")
     return checked_mesh(mesh.vertices, mesh.faces, name)
+
+
+def _require_few_materials(content: bytes) -> None:
+    """Raises: ValueError for more materials than `MAX_MATERIALS`, found as trimesh finds them."""
+    text = trimesh.util.decode_text(content).replace("\r\n", "\n").replace("\\\n", "")
+    count = len(set(re.findall(r"usemtl ([^\n]*)", text)))
+    if count > MAX_MATERIALS:
+        raise ValueError(f"it has {count:,} materials, more than {MAX_MATERIALS:,}")
