@@ -18,6 +18,7 @@ from typing import IO, Any
 from argus3d.data.files import require_bounded
 
 _MAX_KEY = 1000  # values within a tuple that is a key, which are hashed as often as they stand there
+_MAX_SIDES = 64  # of a tensor; PyTorch computes with no more
 _LEGACY_PICKLES = 5  # before the numbers of a file older than PyTorch 1.6: two marks, the machine, the value, keys
 _ITEM_BYTES = {
     "UntypedStorage": 1, "ByteStorage": 1, "CharStorage": 1, "BoolStorage": 1, "ShortStorage": 2, "HalfStorage": 2,
@@ -41,9 +42,15 @@ def require_modest(path: Path, mapped: bool = False) -> None:
     "GLOBAL" before its name; ValueError for sizes that are not in the file, numbers that are repeated, and much else
     where it is damaged
     """
-    if zipfile.is_zipfile(path):
+    with path.open("rb") as stream:
+        is_archive = stream.read(4) == b"PK\x03\x04"  # as PyTorch tells; `zipfile` would look at the end
+    if is_archive:
         _require_modest_archive(path, mapped)
-        return
+    else:
+        _require_modest_legacy(path)
+
+
+def _require_modest_legacy(path: Path) -> None:
     size = path.stat().st_size
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         held: dict[str, int] = {}
@@ -89,13 +96,14 @@ class _Thing:
 
 
 class _Tuple(tuple[Any, ...]):
-    """A tuple; `weight` counts the values in it, as often as they stand there."""
+    """A tuple; `weight` counts the values in it, as often as they stand there, if they are not too many for a key."""
 
     weight: int
 
     def __new__(cls, items: Iterable[Any]) -> "_Tuple":
         made = super().__new__(cls, items)
-        made.weight = 1 + sum(item.weight if isinstance(item, _Tuple) else 1 for item in made)
+        weight = 1 + sum(item.weight if isinstance(item, _Tuple) else 1 for item in made)
+        made.weight = min(weight, _MAX_KEY + 1)
         return made
 
 
@@ -197,8 +205,8 @@ def _require_light(keys: Iterable[Any]) -> None:
 
 
 def _require_inside(items: int, offset: int, shape: tuple[int, ...], stride: tuple[int, ...]) -> None:
-    if len(shape) != len(stride) or min((offset, *shape, *stride)) < 0:
-        raise ValueError(f"a tensor of shape {shape} and strides {stride}")
+    if len(shape) != len(stride) or len(shape) > _MAX_SIDES or min((offset, *shape, *stride)) < 0:
+        raise ValueError(f"a tensor of shape {shape[:_MAX_SIDES]} and strides {stride[:_MAX_SIDES]}")
     if math.prod(shape) > items:
         raise ValueError(f"it repeats its numbers to shape {shape}; save a copy, tensor.contiguous()")
     end = offset + sum((side - 1) * step for side, step in zip(shape, stride, strict=True)) + 1

@@ -123,7 +123,13 @@ def _grown_tensor() -> bytes:
     return b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(" + storage + shape + b"tR."
 
 
-# The last two make PyTorch take 8 GB, the deep and doubled keys are hashed: without end, or until the stack is full.
+def _many_sides() -> bytes:
+    """A pickle of a tensor of 200,000 sides, whose product has two million digits."""
+    sides = b"(" + b"J\xff\xff\xff\x7f" * 200_000 + b"t"
+    return b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(" + _STORAGE + b"K\x01NtQK\0" + sides * 2 + b"\x89NtR."
+
+
+# "far" and "grown" make PyTorch take 8 GB; "deep" and "doubled" are keys, hashed until the stack is full or for ever.
 PICKLES: dict[str, Callable[[], bytes]] = {
     "text": lambda: b"\x80\x02X" + b"\xf0" * 4 + b".",
     "memo": lambda: b"\x80\x02Nr" + b"\xf0" * 4 + b".",
@@ -133,6 +139,7 @@ PICKLES: dict[str, Callable[[], bytes]] = {
     "bytearray": lambda: b"\x80\x02cbuiltins\nbytearray\nJ" + b"\xff\xff\xff\x7f\x85R.",
     "far": _far_storage,
     "grown": _grown_tensor,
+    "sides": _many_sides,
 }
 
 

@@ -67,7 +67,7 @@ def test_what_else_can_be_saved_is_not(value: Any, reason: str, new: bool, tmp_p
 REASONS = {
     "text": "expected 4042322160 bytes", "deep": "key of more than 1000", "doubled": "key of more than 1000",
     "named": "GLOBAL torch._uti", "bytearray": r"GLOBAL builtins\.bytearray", "far": "8,589,934,588 bytes",
-    "grown": "repeats its numbers to shape",
+    "grown": "repeats its numbers to shape", "sides": "a tensor of shape",
 }  # fmt: skip
 
 
@@ -95,3 +95,11 @@ def test_compressed_numbers_are_not_mapped(tmp_path: Path) -> None:
     require_modest(tmp_path / "y.pt")
     with pytest.raises(ValueError, match="are compressed"):
         require_modest(tmp_path / "y.pt", mapped=True)
+
+
+def test_an_archive_behind_a_bare_pickle_hides_nothing(tmp_path: Path) -> None:
+    torch.save(torch.zeros(3), tmp_path / "x.pt")
+    (tmp_path / "x.pt").write_bytes(bombs.legacy_file(bombs.PICKLES["far"]()) + (tmp_path / "x.pt").read_bytes())
+    assert zipfile.is_zipfile(tmp_path / "x.pt")
+    with pytest.raises(ValueError, match=r"8,589,934,588 bytes"):
+        require_modest(tmp_path / "x.pt")
