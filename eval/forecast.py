@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eval.cloud_metrics import cloud_metrics
-from eval.distances.neighbours import Indices, Neighbours, Pairs, Tighter, Values, tighter_of
+from eval.distances.neighbours import SIDE, Indices, Neighbours, Pairs, Tighter, Values, tighter_of
 from eval.distances.sets import Sets
 from eval.intervals import SMALLEST
 from eval.kinds import Kind, kinds
@@ -115,22 +115,28 @@ def grown(few: Kind, whole: Kind, some: int, size: int, protocol: Protocol) -> S
         return Stage(trial.suffix, opening, trial.bounds * times**2, trial.metrics * times**2, every)
     order = np.random.default_rng(protocol.seed).permutation(2 * size)
     asked, others = order[:ASKED], order[ASKED:]
-    among_all = _asked(_Rows(pairs, asked, others), protocol.ecd_k)
-    among_some = _asked(_Rows(pairs, asked, others[: 2 * some]), protocol.ecd_k)
+    among_all = _asked_for(_Rows(pairs, asked, others), protocol.ecd_k)
+    among_some = _asked_for(_Rows(pairs, asked, others[: 2 * some]), protocol.ecd_k)
     # A pair serves both of its shapes, so that each counts for half of what it asks for alone.
-    denser = max(0.0, among_all.solved - among_some.solved) / 2 / ASKED
-    solved = trial.solved * times + 2 * size * denser
-    bounds = among_all.bounds * every / (len(asked) * len(others))
+    solved = trial.solved * times + 2 * size * max(0.0, among_all - among_some) / 2
+    bounds = _seconds_a_bound(pairs) * every
     return Stage(trial.suffix, opening, bounds, trial.metrics * solved / trial.solved, solved)
 
 
-def _asked(pairs: "_Rows", k: int) -> Stage:
-    """What the k nearest columns of each row take."""
-    start = time.perf_counter()
+def _asked_for(pairs: "_Rows", k: int) -> float:
+    """Distances that the k nearest columns of a row take."""
     neighbours = Neighbours(pairs)
-    bounds = time.perf_counter() - start
     neighbours.k_nearest(min(k, pairs.shape[1]))
-    return Stage("", 0.0, bounds, 0.0, neighbours.solved)
+    return neighbours.solved / pairs.shape[0]
+
+
+def _seconds_a_bound(pairs: Pairs) -> float:
+    """By a square of pairs, as large as they are handed to `bounds` at once."""
+    side = min(SIDE, pairs.shape[0] // 2)
+    square = _Rows(pairs, np.arange(side), np.arange(pairs.shape[0] - side, pairs.shape[0]))
+    start = time.perf_counter()
+    Neighbours(square)
+    return (time.perf_counter() - start) / side**2
 
 
 class _Rows:
