@@ -102,9 +102,12 @@ class Campaign:
     def run(self, inputs: int) -> None:
         """Go on until so many inputs were read; the state is kept after each batch.
 
-        What was found before is tried first: readers may have been mended since.
+        What was found before is tried first, since readers may have been mended, and so are the files that are read as
+        they are, since there may be more of them.
         """
-        self._try_again()
+        if self.state.done:
+            self._try_again()
+            self._write()
         while self.state.done < inputs:
             start = time.monotonic()
             first = self.state.done
@@ -116,7 +119,8 @@ class Campaign:
         before, values, refused = self.state.findings, self.state.values, self.state.refused
         self.state.findings = {}
         for found in before.values():
-            self._serve([(found.number, found.content)])
+            self._read_all([(found.number, found.content)])
+        self._read_all(list(enumerate(self._verbatim)))
         for key, found in self.state.findings.items():
             found.count = before[key].count if key in before else found.count
         self.state.mended += [
@@ -129,10 +133,14 @@ class Campaign:
     def _batch(self, first: int, last: int) -> None:
         corpus = list(self.state.corpus)
         numbered = [(number, self._input(number, corpus)) for number in range(first, last)]
+        self._read_all(numbered)
+        self.state.done = last
+
+    def _read_all(self, numbered: list[tuple[int, bytes]]) -> None:
+        """Read inputs in one child after another, until none is left."""
         while numbered:
             reached = self._serve(numbered)
             numbered = [one for one in numbered if one[0] > reached]
-        self.state.done = last
 
     def _input(self, number: int, corpus: list[bytes]) -> bytes:
         if number < len(self._verbatim):
