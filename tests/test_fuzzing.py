@@ -152,6 +152,10 @@ FOUND = {
         "sweep",
         json.dumps(json.loads(texts._sweep()[1]) | {"rows": [{"label": "a", "results": ["/x/y"]}]}).encode(),
     ),
+    "a result of too long a name": (
+        "sweep",
+        json.dumps(json.loads(texts._sweep()[1]) | {"rows": [{"label": "a", "results": ["x" * 5000]}]}).encode(),
+    ),
     "a header of 4 GB": ("clouds .npy", arrays.wide_header()),
     "an LZMA dictionary within an archive": ("part .npz", arrays.lzma_zip("points.npy", arrays.npy(arrays.PART))),
     "a tensor larger than its storage": ("clouds .pt", bombs.torch_archive(bombs.PICKLES["grown"]())),

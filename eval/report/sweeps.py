@@ -92,7 +92,7 @@ def _read_file(path: Path) -> Sweep:
         steps = [_step(path.parent, axis, entry) for entry in content["rows"]]
         if not steps or not columns:
             raise ValueError("it has no rows or no columns")
-    except FileNotFoundError as error:
+    except OSError as error:
         raise FileNotFoundError(f"{path}: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"{path} is no sweep ({error}); mend it") from error
