@@ -369,7 +369,7 @@ lint: | $(ENV) ## ruff and mypy
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
 
-# Goes on where it stopped. By Python 3.12 or newer, which tells of new lines at no cost, it takes two hours.
+# Goes on where it stopped. By Python 3.12 or newer, which tells of new lines at no cost, it takes an hour.
 INPUTS ?= 50000
 
 fuzz: | $(ENV) ## feed every reader of files broken and hostile ones (INPUTS=50000 each) into reports/results/fuzzing.json
