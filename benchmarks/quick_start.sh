@@ -16,7 +16,7 @@ unset PYTHONPATH
 
 mkdir "$place/source" "$place/empty"
 # What git knows, so that nothing left behind by a build is taken along.
-git -C "$source" ls-files -z | tar --create --null --files-from=- --directory="$source" | tar --extract --directory="$place/source"
+git -C "$source" ls-files -z | tar --create --directory="$source" --null --files-from=- | tar --extract --directory="$place/source"
 "$python" -m venv "$place/env"
 bin=$place/env/bin
 "$bin/pip" wheel --quiet --no-deps --wheel-dir "$place" "$place/source"
