@@ -14,6 +14,8 @@ from eval.protocol import Protocol
 
 Points = npt.NDArray[np.float32]
 
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
+
 
 class Progress:
     """Nothing is told; `Told` does."""
@@ -63,9 +65,6 @@ class Told(Progress):
         if self._forecast is not None:
             self._bar.update(self._bar.total - self._bar.n)
             self._bar.close()
-
-
-BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
 
 
 class _Watched:
