@@ -253,7 +253,7 @@ def table(content: dict[str, Any]) -> str:
                 "others by a 95 % interval without the mean of samples without a defect, which a user knows less well.",
                 f"The first row are false alarms, the worst and all; {100 * ALPHA:.0f} would be as it should. Copies "
                 "of as many training shapes as there are samples are of that row too: they are draws from the same "
-                "distribution, and no metric here can tell (`argus3d-eval memorisation` does).",
+                "distribution, and no metric here can tell (argus3d-eval memorisation does).",
                 f"Procedural shapes of {content['pool']['classes']} classes; {protocol['points']} points a cloud, EMD "
                 f"on {protocol['emd_points']}, otherwise as argus3d-v1. More points show noise sooner.",
             ],

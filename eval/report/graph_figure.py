@@ -69,6 +69,7 @@ def layout(edges: Edges, size: int) -> Places:
     returns : (size, 2) float64, the same for the same edges
     Source : stress majorisation with weights distance^-2 (Gansner, Koren and North, Graph Drawing 2004)
     """
+    edges = edges.astype(np.int32)  # shortest_path of scipy 1.14 takes no wider indices
     steps = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(size, size))
     wanted = shortest_path(steps.tocsr(), directed=False)
     weights = 1 / np.maximum(wanted, 1) ** 2

@@ -48,7 +48,7 @@ def cloud_pair(seed: int) -> tuple[Cloud, Cloud]:
 
 def moved(seed: int) -> Callable[[Cloud], Cloud]:
     """A rigid motion."""
-    turn = Rotation.random(rng=np.random.default_rng(seed)).as_matrix()
+    turn = Rotation.from_quat(np.random.default_rng(seed).normal(size=4)).as_matrix()  # uniform
     return lambda clouds: (clouds @ turn.T + np.array([0.3, -0.2, 0.1])).astype(np.float32)
 
 
