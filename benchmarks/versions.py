@@ -33,7 +33,7 @@ def dependencies() -> dict[str, str]:
 
 
 def install(which: str, python: str, place: Path, source: Path) -> Path:
-    """A new environment in `place` with the package and all that its tests want; its interpreter."""
+    """A new environment in `place` with all that the package and its tests want; its interpreter."""
     subprocess.run([python, "-m", "venv", str(place)], check=True)
     found = place / "bin" / "python"
     asked = ["--upgrade"]
@@ -46,7 +46,8 @@ def install(which: str, python: str, place: Path, source: Path) -> Path:
 
 
 def measured(python: Path, source: Path) -> dict[str, Any]:
-    """Versions, and how the tests end."""
+    """Versions, and how the tests end of `source`, which the environment takes the package from."""
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", "--editable", str(source)], check=True)
     versions = subprocess.run([python, "-c", ASKED, *dependencies()], capture_output=True, text=True, check=True).stdout
     start = time.monotonic()
     tests = subprocess.run([python, "-m", "pytest", "-q"], cwd=source, capture_output=True, text=True, check=False)

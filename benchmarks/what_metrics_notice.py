@@ -28,6 +28,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -296,7 +297,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             parser.error(f"{arguments.out} is of another protocol; move it away to measure anew")
         cells = {(one["defect"], one["size"]): one for one in before["cells"]}
     pool()  # before the processes fork, so that they share it
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("fork")) as processes:
+    fork = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(os.cpu_count(), fork, initializer=numba.set_num_threads, initargs=(1,)) as processes:
         for size in sorted(arguments.size or SIZES):
             for name in DEFECTS:  # the unaltered come first
                 if cells.get((name, size), {}).get("repeats") == arguments.repeats:

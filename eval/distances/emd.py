@@ -1,12 +1,14 @@
 """Earth mover's distance between clouds of equal size: exact, or certified to a gap that the caller sets."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from eval.distances.kernels.assignment import bound_pairs, certify_pairs, match_pairs
+from eval.distances.kernels.assignment import ROUNDS, bound_pairs, certify_pairs, match_pairs
 from eval.distances.kernels.auction import LAST_STEP, auction_pairs, in_order
+from eval.distances.kernels.threads import threads_for
 
 Clouds = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -133,7 +135,8 @@ def bound_small_pairs(clouds_a: Clouds, clouds_b: Clouds, rows: Indices, columns
     for start in range(0, len(rows), batch):
         some = np.arange(start, min(start + batch, len(rows)))
         pairs = _ordered(clouds_a[rows[some]], clouds_b[columns[some]], squared)
-        bounds = bound_pairs(pairs.x, pairs.y, pairs.kind, pairs.offsets)
+        with _threads_for(pairs):
+            bounds = bound_pairs(pairs.x, pairs.y, pairs.kind, pairs.offsets)
         lower[some[pairs.differ]] = bounds * pairs.units * (1 - ROUNDING)
     return lower
 
@@ -168,14 +171,19 @@ def _solve_batch(a: Clouds, b: Clouds, squared: bool, gap: float) -> tuple[Cloud
     upper, lower = np.zeros(len(a)), np.zeros(len(a))
     pairs = _ordered(a, b, squared)
     some = (pairs.x, pairs.y, pairs.kind)
-    if pairs.x.shape[2] <= SMALL:
-        upper[pairs.differ] = lower[pairs.differ] = match_pairs(*some, pairs.offsets) * pairs.units
-        return upper, lower
-    last_step = EXACT_STEP if gap == 0 else LAST_STEP
-    prices, matchings = auction_pairs(*some, gap, pairs.offsets, last_step)
-    above, below = certify_pairs(*some, gap, pairs.offsets, prices, matchings)
+    with _threads_for(pairs):
+        if pairs.x.shape[2] <= SMALL:
+            upper[pairs.differ] = lower[pairs.differ] = match_pairs(*some, pairs.offsets) * pairs.units
+            return upper, lower
+        last_step = EXACT_STEP if gap == 0 else LAST_STEP
+        prices, matchings = auction_pairs(*some, gap, pairs.offsets, last_step)
+        above, below = certify_pairs(*some, gap, pairs.offsets, prices, matchings)
     upper[pairs.differ], lower[pairs.differ] = above * pairs.units, below * pairs.units
     return upper, lower
+
+
+def _threads_for(pairs: _Ordered) -> AbstractContextManager[None]:
+    return threads_for(len(pairs.x), ROUNDS * pairs.x.shape[2] ** 2)
 
 
 def _compared(a: Clouds, b: Clouds) -> Indices:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eval.distances.kernels import forests, known
+from eval.distances.kernels.threads import threads_for
 
 Indices = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
@@ -250,7 +251,8 @@ class Neighbours:
         index = np.empty((len(state), k), np.int64)
         asked = np.zeros(len(state), np.int64)
         while True:
-            known.best_so_far(state, self._values, self.symmetric, value, index, asked)
+            with threads_for(*state.shape):
+                known.best_so_far(state, self._values, self.symmetric, value, index, asked)
             open_ = np.flatnonzero(asked >= 0)
             if len(open_) == 0:
                 return index, value

@@ -13,6 +13,7 @@ from numba import njit, prange
 
 from argus3d.compiled import compile_anew_with
 from eval.distances.kernels.blocks import BLOCK, LEAF, LEAVES, Blocks
+from eval.distances.kernels.threads import threads_for
 
 UNROLL = 4
 # Multiply-adds may be fused; infinities and NaN never come in (callers check).
@@ -37,7 +38,8 @@ def pair_sums(
     root : plain distances instead of squared ones
     returns : (K,) float64, the same bits with the roles of a and b swapped
     """
-    return np.asarray(_pair_sums(*_arrays(a), *_arrays(b), rows, columns, root, weight_a, weight_b))
+    with threads_for(len(rows), a.count * b.count // BLOCK):
+        return np.asarray(_pair_sums(*_arrays(a), *_arrays(b), rows, columns, root, weight_a, weight_b))
 
 
 def _arrays(blocks: Blocks) -> tuple[tuple[npt.NDArray[np.float32], ...], int]:
