@@ -270,13 +270,13 @@ def _cell(name: str, powers: Sequence[float], sizes: Sequence[int]) -> Cell:
 
 
 def smallest(powers: Sequence[float], sizes: Sequence[int]) -> str:
-    """The size from which on every power is enough, or "never".
+    """The size from which on every power is enough, or "> " and the largest size.
 
     powers : percent, one a size; sizes : rising
     """
     enough = [power >= 100 * ENOUGH for power in powers]
     if not enough[-1]:
-        return "never"
+        return f"> {sizes[-1]}"
     return str(sizes[len(sizes) - [*enough[::-1], False].index(False)])
 
 

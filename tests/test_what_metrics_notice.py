@@ -96,7 +96,7 @@ def test_a_test_notices_by_its_p_value_and_an_interval_by_what_it_leaves_out() -
 
 @pytest.mark.parametrize(
     ("powers", "size"),
-    [([90, 85, 80], "30"), ([90, 70, 81], "120"), ([10, 79, 79.9], "never"), ([100, 100, 0], "never")],
+    [([90, 85, 80], "30"), ([90, 70, 81], "120"), ([10, 79, 79.9], "> 120"), ([100, 100, 0], "> 120")],
 )
 def test_the_smallest_size_is_the_one_from_which_on_all_suffice(powers: list[float], size: str) -> None:
     assert study.smallest(powers, (30, 60, 120)) == size
@@ -147,7 +147,7 @@ def test_a_run_that_was_cut_off_goes_on_and_tables_what_is_whole(
     assert len(content["cells"]) == 2 * len(study.DEFECTS) and content["protocol"]["hash"] == study.PROTOCOL.hash
     assert "| one shape repeated | 60<br><sub>0 · 100</sub> |" in table.read_text()
     cut = {**content, "cells": content["cells"][:-1]}
-    assert "| one shape repeated | never<br><sub>0</sub> |" in study.table(cut)
+    assert "| one shape repeated | > 30<br><sub>0</sub> |" in study.table(cut)
     monkeypatch.setattr(study, "cell", lambda *asked: pytest.fail(f"{asked} was there"))
     study.main([*words, "--size", "60"])
     assert json.loads(out.read_text()) == content
