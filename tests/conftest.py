@@ -10,6 +10,11 @@ from tests.offline import attempts, no_network
 __all__ = ["attempts", "no_network", "threads"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that join a cluster come last: a process that did must not fork, and with some versions its children die."""
+    items.sort(key=lambda item: item.get_closest_marker("joins_a_cluster") is not None)
+
+
 @pytest.fixture(autouse=True)
 def threads() -> Iterator[None]:
     """A test that changes the number of torch's threads changes it for itself: sums round by it."""

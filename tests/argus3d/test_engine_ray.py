@@ -16,6 +16,7 @@ from tests.argus3d.test_sample_command import write_checkpoint
 from tests.argus3d.test_sample_engine import contents
 
 pytest.importorskip("ray", reason="Ray is not installed (the extra `cluster`)")
+pytestmark = pytest.mark.joins_a_cluster
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
 
 
