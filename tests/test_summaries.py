@@ -1,4 +1,4 @@
-"""What reports/results says of faults, strangers' files and load is what the documents promise."""
+"""What reports/results says of faults, strangers' files, load and versions is what the documents promise."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.fuzzing.__main__ import READERS
+from benchmarks.versions import dependencies
 
 RESULTS = Path(__file__).parent.parent / "reports" / "results"
 
@@ -51,3 +52,15 @@ def test_the_time_was_said_about_right(part: str) -> None:
 
 def test_a_hundred_commands_at_once_gave_what_one_gives() -> None:
     assert summary("load")["at_once"]["equal_to_the_one_that_ran_alone"] == 100
+
+
+def test_all_tests_passed_with_the_newest_versions() -> None:
+    found = summary("versions")["newest"]
+    assert found["tests"].keys() == {"passed", "skipped"} and found["tests"]["passed"] > 2500
+    assert found["versions"].keys() == dependencies().keys()
+
+
+def test_the_lowest_versions_are_those_that_are_allowed() -> None:
+    for name, version in summary("versions")["lowest"]["versions"].items():
+        bound = dependencies()[name]
+        assert f"{version}.".startswith(f"{bound}."), f"{name} {version} was tested; {bound} is allowed"
