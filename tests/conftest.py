@@ -11,7 +11,7 @@ __all__ = ["attempts", "no_network", "threads"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that join a cluster come last: a process that did must not fork: children may die."""
+    """Tests that join a cluster come last: a process that did must not fork, or children may die."""
     items.sort(key=lambda item: item.get_closest_marker("joins_a_cluster") is not None)
 
 
