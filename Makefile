@@ -211,7 +211,7 @@ $(RESULTS)/guided_reference.json: $(SAMPLES)/by_category/manifest.json
 $(CUTS:%=$(RESULTS)/from_%.json): $(RESULTS)/from_%.json: $(SAMPLES)/complete_%/manifest.json
 	$(BIN)/argus3d-eval completion $(<D) $(FEW_SHAPES) $(BY)
 
-$(RESULTS)/from_training_set.json: $(SAMPLES)/complete_viewpoint/manifest.json
+$(RESULTS)/from_training_set.json: $(SAMPLES)/complete_viewpoint/manifest.json $(LEARNED_FROM)
 	$(BIN)/argus3d-eval completion $(<D) $(FEW_SHAPES) --baseline training --training $(subst $() $(),$(COMMA),$(TRAINED_ON)) $(BY)
 
 $(RESULTS)/from_reference.json: $(SAMPLES)/complete_viewpoint/manifest.json

@@ -18,17 +18,23 @@ def of_reference(tasks: Sequence[Task]) -> list[Task]:
 def of_training(tasks: Sequence[Task], training: Iterable[Job], seed: int) -> tuple[list[Task], list[str]]:
     """The same tasks with random training shapes of the class in the place of the samples, and what to know of them.
 
-    Where a class has fewer training shapes than there are samples of a shape, some stand for several.
+    Where a class has fewer training shapes than there are samples of a shape, some stand for several. Training shapes
+    that are known to fail are not drawn.
 
     Raises : UserError for a class without training shapes
     """
     pools: dict[str, list[Job]] = {}
-    for job in training:
+    known = list(training)
+    for job in known:
         if not job.problem:
             pools.setdefault(job.category, []).append(job)
-    small = {t.shape.category for t in tasks if len(pools.get(t.shape.category, ())) < len(t.samples)}
-    notes = [f"some training shapes stand for several samples, as there are too few of {', '.join(sorted(small))}"]
-    return [Task(task.shape, tuple(_retrieved(task, pools, seed))) for task in tasks], notes if small else []
+    notes = []
+    if failed := sum(bool(job.problem) for job in known):
+        notes.append(f"{failed} of {len(known)} training shapes are not prepared or failed, and were not drawn")
+    if small := {t.shape.category for t in tasks if len(pools.get(t.shape.category, ())) < len(t.samples)}:
+        few = ", ".join(sorted(small))
+        notes.append(f"some training shapes stand for several samples, as there are too few of {few}")
+    return [Task(task.shape, tuple(_retrieved(task, pools, seed))) for task in tasks], notes
 
 
 def _retrieved(task: Task, pools: Mapping[str, list[Job]], seed: int) -> list[Job]:

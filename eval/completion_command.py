@@ -76,4 +76,8 @@ def about(tasks: Sequence[Task], arguments: argparse.Namespace) -> dict[str, str
 
 def _training(arguments: argparse.Namespace) -> Iterator[Job]:
     for source in filter(None, arguments.training.split(",")):
-        yield from jobs_of(source, arguments.data_root)
+        jobs = jobs_of(source, arguments.data_root)
+        # Without it the row would be of the other parts alone, and change with what is prepared.
+        if all(job.problem for job in jobs):
+            raise UserError(f"{source}: none of its shapes is there; prepare them, or leave it out of --training.")
+        yield from jobs

@@ -84,6 +84,14 @@ def test_copies_are_looked_for_among_all_that_nano_learned_from() -> None:
         assert f" {learned} " in next(line for line in text.splitlines() if f"--out {out}" in line)
 
 
+@pytest.mark.parametrize("row", (*GENERATION, *TASKS))
+def test_a_row_that_is_made_alone_has_all_that_it_names_prepared(row: str) -> None:
+    text = make("-nB", f"reports/results/objects/{row}.json").stdout
+    *before, measured = text[: text.index(f"--out reports/results/objects/{row}.json")].splitlines()
+    for source in re.findall(r"(household|components|procedural)-v1/train\b", measured):
+        assert f".venv/bin/argus3d data prepare {source} --root artifacts/data" in before, source
+
+
 def test_the_page_is_made_last_of_all_that_was_drawn() -> None:
     text = make("-nB", "reproduce-tables").stdout.splitlines()
     places = [place for place, line in enumerate(text) if "argus3d-eval" in line]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from argus3d.data.files import write_json
 from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
 from eval.cli import main
@@ -135,6 +136,28 @@ def test_training_shapes_of_a_small_class_stand_for_several_samples(root: tuple[
     result = run("made", "--baseline", "training", "--training", "known-v1/train")
     assert result["notes"][-1].endswith("as there are too few of table")
     assert result["counts"]["generated"]["found"] == 20
+
+
+def test_training_shapes_that_are_not_prepared_are_counted(root: tuple[Path, dict[str, Axes]]) -> None:
+    folder, axes = root
+    write_tasks(folder / "made", axes, lambda shape, n: axes[shape], parts=True)
+    manifest = Path("data/known/manifest.json")
+    shapes = json.loads(manifest.read_text())["shapes"]
+    write_json(manifest, {"shapes": shapes[1:]})
+    result = run("made", "--baseline", "training", "--training", "known-v1/train")
+    assert "1 of 9 training shapes are not prepared or failed, and were not drawn" in result["notes"]
+
+
+def test_a_part_of_which_nothing_is_prepared_is_refused(
+    root: tuple[Path, dict[str, Axes]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, axes = root
+    write_tasks(folder / "made", axes, lambda shape, n: axes[shape], parts=True)
+    write_json(Path("data/lamps/manifest.json"), {"shapes": []})
+    training = ["--baseline", "training", "--training", "known-v1/train,lamps-v1/train"]
+    place = ["--data-root", "data", "--protocol", "smoke", "--out", "out.json"]
+    assert main(["completion", "made", "toys-v1/test", *training, *place]) == 1
+    assert "lamps-v1/train: none of its shapes is there" in capsys.readouterr().err and not Path("out.json").exists()
 
 
 def test_the_whole_equals_the_loop(root: tuple[Path, dict[str, Axes]]) -> None:
