@@ -54,8 +54,9 @@ def test_a_hundred_commands_at_once_gave_what_one_gives() -> None:
     assert summary("load")["at_once"]["equal_to_the_one_that_ran_alone"] == 100
 
 
-def test_all_tests_passed_with_the_newest_versions() -> None:
-    found = summary("versions")["newest"]
+@pytest.mark.parametrize("which", ["lowest", "newest"])
+def test_all_tests_passed_with_other_versions(which: str) -> None:
+    found = summary("versions")[which]
     assert found["tests"].keys() == {"passed", "skipped"} and found["tests"]["passed"] > 2500
     assert found["versions"].keys() == dependencies().keys()
 
