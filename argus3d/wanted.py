@@ -8,8 +8,8 @@ from typing import Any
 
 from argus3d.complete import cut_part, read_part
 from argus3d.data.files import npz, sha256_file
+from argus3d.data.formats.images import image_from_bytes, load_image
 from argus3d.data.prepared import PreparedShape
-from argus3d.encoders import image_from_bytes, load_image
 from argus3d.errors import UserError
 from argus3d.generator import requests
 from argus3d.prompts import Request

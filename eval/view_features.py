@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from argus3d.data.files import beside, sha256_file
+from argus3d.data.formats.images import image_from_bytes
 from argus3d.data.formats.mesh_files import read_mesh_file
 from argus3d.data.views import camera_matrices
 from argus3d.encoders import (
@@ -20,7 +21,6 @@ from argus3d.encoders import (
     ImageEncoder,
     TextEncoder,
     image_encoder,
-    image_from_bytes,
     text_encoder,
 )
 from argus3d.errors import UserError

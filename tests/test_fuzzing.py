@@ -13,10 +13,10 @@ import pytest
 
 from argus3d.data.arrays import read_npy, read_npz
 from argus3d.data.files import read_zip_member
+from argus3d.data.formats import images
 from argus3d.data.formats.debian import unpack_members
 from argus3d.data.formats.kicad import caption_of
 from argus3d.data.formats.meshes import checked_mesh
-from argus3d.encoders import images
 from argus3d.errors import UserError
 from benchmarks.fuzzing import arrays, bombs, child, shapes, texts
 from benchmarks.fuzzing.__main__ import READERS

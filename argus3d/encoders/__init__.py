@@ -16,7 +16,7 @@ depends on the other texts or images of a call.
 import difflib
 from collections.abc import Sequence
 
-from argus3d.encoders.images import image_from_bytes, load_image
+from argus3d.data.formats.images import image_from_bytes, load_image
 from argus3d.encoders.interface import Encoded, ImageEncoder, TextEncoder
 from argus3d.errors import UserError
 from argus3d.memory import find_device

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from argus3d.config import ConditionConfig
+from argus3d.data.formats.images import image_from_bytes
 from argus3d.data.prepared import PreparedShape
 from argus3d.data.streams import item_rng
-from argus3d.encoders import ImageEncoder, image_encoder, image_from_bytes, text_encoder
+from argus3d.encoders import ImageEncoder, image_encoder, text_encoder
 from argus3d.errors import UserError
 from argus3d.model.autoencoder import ShapeAutoencoder
 from argus3d.model.conditions import NO_CLASS

@@ -13,11 +13,11 @@ from argus3d.complete import read_part
 from argus3d.data import files
 from argus3d.data.components import ComponentsCatalogue, _gather, _tree_members
 from argus3d.data.formats.debian import unpack_members
+from argus3d.data.formats.images import load_image
 from argus3d.data.formats.kicad import licences
 from argus3d.data.formats.mesh_files import read_mesh_file
 from argus3d.data.formats.sevenzip import list_members, read_members
 from argus3d.data.household import HouseholdCatalogue
-from argus3d.encoders.images import load_image
 from benchmarks.fuzzing.bombs import (
     deb_bombs,
     deep_scenes,

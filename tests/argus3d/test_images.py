@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from argus3d.encoders.images import image_from_bytes, letterboxed, load_image
+from argus3d.data.formats.images import image_from_bytes, load_image
+from argus3d.encoders.images import letterboxed
 from argus3d.errors import UserError
 
 RED = (255, 0, 0)
