@@ -12,9 +12,10 @@ from eval.baselines import of_reference, of_training
 from eval.completion import evaluate_completion
 from eval.overlap import about_samples
 from eval.protocol import Protocol
+from eval.sample_folder import read_parts
 from eval.selection import select
 from eval.sources import Job, jobs_of
-from eval.task_folder import Task, facts, read_parts, read_tasks
+from eval.task_folder import Task, facts, read_tasks
 
 
 def main(argv: Sequence[str]) -> int:

@@ -3,21 +3,19 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from argus3d.data.files import write_json
 from eval.clouds import CloudSet, load_clouds
 from eval.distances.chamfer_pairs import ChamferPairs
 from eval.distances.sets import Sets
 from eval.metrics.novelty import compare_novelty
+from eval.nearest_file import COPY, Nearest, write_nearest
 from eval.normalize import normalize
 
 # Enough to order neighbours; thousands of training shapes are searched.
 POINTS = 512
-COPY = 0.05  # a p-value below it is called near a copy; of new shapes that share would be
 
 
 def main(argv: Sequence[str]) -> int:
@@ -31,30 +29,14 @@ def main(argv: Sequence[str]) -> int:
     generated = load_clouds(arguments.generated, POINTS, 0, arguments.data_root)
     training = [load_clouds(source, POINTS, 0, arguments.data_root) for source in arguments.training]
     found = nearest_training_shapes(generated, training)
-    near = sum(one.p_value is not None and one.p_value < COPY for one in found.values())
+    near = sum(one.near_copy for one in found.values())
     print(
         f"{len(found)} of {len(generated.ids)} samples have training shapes of their class; {near} lie nearer to one "
         f"than all but {COPY:.0%} of training shapes to another (of new shapes about {COPY * len(found):.0f})",
         file=sys.stderr,
     )
-    nearest = {item: asdict(one) for item, one in found.items()}
-    write_json(arguments.out, {"schema": 1, "points": POINTS, "training": arguments.training, "nearest": nearest})
+    write_nearest(arguments.out, found, arguments.training, POINTS)
     return 0
-
-
-@dataclass(frozen=True)
-class Nearest:
-    """The nearest training shape of a generated shape, of the same class.
-
-    id : of the training shape
-    distance : Chamfer distance, squared mean, in side^2
-    p_value : of the hypothesis that the generated shape is one more of the training shapes' kind, small for copies (see
-        `eval.metrics.novelty`); None where the class has a single training shape
-    """
-
-    id: str
-    distance: float
-    p_value: float | None
 
 
 def nearest_training_shapes(generated: CloudSet, training: Sequence[CloudSet]) -> dict[str, Nearest]:

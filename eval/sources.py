@@ -3,22 +3,24 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from argus3d.data.files import is_text, read_json
 from argus3d.data.formats.mesh_files import MESH_SUFFIXES
 from argus3d.data.prepared import PreparedData, PreparedShape, prepared_sources
 from argus3d.data.shape_files import CLOUD
 from argus3d.data.stores import Folder
 from argus3d.errors import UserError
 from eval.meshes import sample_mesh_file
+from eval.sample_folder import SampleRecord, read_manifest
 from eval.splits import is_split_part, load_part
 
 Points = npt.NDArray[np.float32]
+
+EMPTY = "empty: the manifest says this sample has no surface"
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def jobs_of_folder(folder: Path) -> list[Job]:
     """
     manifest = read_manifest(folder)
     if "samples" in manifest:
-        return [_job_of_sample(folder, entry) for entry in manifest["samples"]]
+        return [_job_of_sample(SampleRecord(folder, entry)) for entry in manifest["samples"]]
     if "shapes" in manifest:
         return [_job_of_prepared(shape) for shape in PreparedData(folder.parent, [folder.name]).shapes.values()]
     sampled = sorted(folder.rglob(CLOUD))
@@ -85,36 +87,17 @@ def checkpoint_facts(folder: Path) -> dict[str, Any]:
     return checkpoint if isinstance(checkpoint, dict) else {}
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a folder, empty where it has none. Raises : UserError for a file that is no JSON"""
-    path = folder / "manifest.json"
-    if not path.is_file():
-        return {}
-    content = read_json(path, "make the folder again")
-    if not isinstance(content, dict):
-        return {}
-    samples = content.get("samples", [])
-    if not isinstance(samples, list) or not all(isinstance(entry, dict) for entry in samples):
-        raise UserError(f"{path}: its samples are no list of records; make the folder again")
-    return content
+def prepared_shapes(data_root: Path) -> dict[str, PreparedShape]:
+    """Id -> prepared shape of every source under a root. Raises : UserError where nothing is prepared"""
+    if not prepared_sources(data_root):
+        raise UserError(f"{data_root}: no prepared data; name their folder with --data-root, or prepare them")
+    return PreparedData(data_root).shapes
 
 
-def _job_of_sample(folder: Path, entry: dict[str, Any]) -> Job:
-    if "id" not in entry or not is_text(str(entry["id"])):
-        raise UserError(f"{folder / 'manifest.json'}: a sample has no id in letters; make the folder again")
-    place = PurePath(str(entry.get("file") or ""))
-    if place.is_absolute() or ".." in place.parts or "\0" in str(place):
-        raise UserError(f"{folder / 'manifest.json'}: {entry['id']} lies at {place}, out of the folder; move it there")
-    empty = "empty: the manifest says this sample has no surface"
-    whole = entry.get("file") and not entry.get("empty")
-    file = folder / str(entry.get("file") or "")
-    return Job(
-        id=str(entry["id"]),
-        category=str(entry.get("category") or ""),
-        file=file,
-        draw=partial(sample_mesh_file, file),
-        problem="" if whole else str(entry.get("problem") or empty),
-    )
+def _job_of_sample(record: SampleRecord) -> Job:
+    place = record.file or record.folder  # a sample without a file has a problem, so that nothing is read
+    problem = "" if record.file and not record.empty else str(record.said.get("problem") or EMPTY)
+    return Job(record.id, record.category, place, partial(sample_mesh_file, place), problem)
 
 
 def _job_of_mesh(path: Path, below: Path) -> Job:
@@ -139,10 +122,7 @@ def jobs_of_split(source: str, data_root: Path) -> list[Job]:
     Raises : UserError where nothing is prepared; a shape that is not there is a job with a `problem`
     """
     ids = load_part(source, data_root)
-    # A split may mix sources, whose ids never collide, so the whole root is searched.
-    if not prepared_sources(data_root):
-        raise UserError(f"{data_root}: no prepared data, but split {source} needs it; prepare it, or mend --data-root")
-    there = PreparedData(data_root).shapes
+    there = prepared_shapes(data_root)  # a split may mix sources, whose ids never collide: the whole root is searched
     return [_job_of_prepared(there[item]) if item in there else _missing(item) for item in ids]
 
 

@@ -9,19 +9,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from argus3d.data.arrays import read_npz
 from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
 from eval.results import Counts
-from eval.sources import Job, jobs_of, jobs_of_folder, read_manifest
-
-PARTS = "parts.npz"
+from eval.sample_folder import read_manifest, read_samples
+from eval.sources import Job, jobs_of, jobs_of_folder
 
 Points = npt.NDArray[np.float32]
 
@@ -115,28 +112,6 @@ def each(tasks: Sequence[Task]) -> int:
     return len(tasks[0].samples)
 
 
-def read_parts(folder: Path, shapes: Sequence[str]) -> dict[str, Points]:
-    """The partial cloud (M, 3) float32 of each shape, from a folder of completions.
-
-    Raises : UserError where there are none, of a shape there is none, or one is no cloud
-    """
-    path = folder / PARTS
-    if not path.is_file():
-        raise UserError(f"{path} is missing, but completions are measured against their parts; make the folder again.")
-    try:
-        stored = read_npz(path, shapes)
-        missing = [shape for shape in shapes if shape not in stored]
-        parts = {shape: np.asarray(array, np.float32) for shape, array in stored.items()}
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path} cannot be read ({error}); make the folder again.") from error
-    if missing:
-        raise UserError(f"{path} has no part of {missing[0]} and {len(missing) - 1} other shapes; make it again.")
-    for shape, part in parts.items():
-        if part.ndim != 2 or part.shape[1] != 3 or len(part) == 0 or not np.isfinite(part).all():
-            raise UserError(f"{path}: the part of {shape} is no cloud of finite points (M, 3); make the folder again.")
-    return parts
-
-
 def draw(tasks: Sequence[Task], points: int, dense: int, seed: int, tally: Tally) -> Iterator[Drawn]:
     """Clouds of one task after another; what fails is told to `tally`.
 
@@ -174,23 +149,11 @@ def facts(folder: Path) -> dict[str, str]:
 
 def _by_shape(folder: Path) -> tuple[dict[str, list[Job]], dict[str, dict[str, str]]]:
     """The samples of each shape in order of their numbers, and what was given."""
-    if not folder.is_dir():
-        raise UserError(f"{folder} is no folder of samples; make one with `argus3d complete` or `argus3d sample`.")
-    records: list[dict[str, Any]] = read_manifest(folder).get("samples", [])
-    if not records:
-        raise UserError(f"{folder} has no manifest.json with samples; finish it, or make it again.")
     found: dict[str, list[tuple[int, Job]]] = defaultdict(list)
     given: dict[str, dict[str, str]] = {}
-    for record, job in zip(records, jobs_of_folder(folder), strict=True):
-        if "shape" not in record or "number" not in record:
-            raise UserError(
-                f"{folder}: sample {job.id} does not say for which shape it was made; make the folder with --like."
-            )
-        shape, number, what = str(record["shape"]), record["number"], record.get("given") or {}
-        if type(number) is not int or not isinstance(what, dict):
-            raise UserError(f"{folder}: the number or what was given of sample {job.id} is damaged; make it again.")
-        found[shape].append((number, job))
-        given[shape] = {str(key): str(value) for key, value in what.items()}
+    for record, job in zip(read_samples(folder), jobs_of_folder(folder), strict=True):
+        found[record.shape].append((record.number, job))
+        given[record.shape] = record.given
     ordered = {shape: sorted(entries, key=lambda entry: entry[0]) for shape, entries in found.items()}
     return {shape: [job for _, job in entries] for shape, entries in ordered.items()}, given
 

@@ -96,7 +96,7 @@ FOUND = {
     "a protocol nested deep": ("protocol", b"[" * 100_000),
     "a protocol that is no text": ("protocol", b"\xff"),
     "a result that is a list": ("result", b"[]"),
-    "a result with a list for counts": ("result", json.dumps(texts._result() | {"counts": []}).encode()),
+    "a result with a list for counts": ("result", json.dumps(texts.result_json() | {"counts": []}).encode()),
     "a result of infinite counts": ("result", b'{"schema": 1, "counts": 1e999}'),
     "a log nested deep": ("training log", b"[" * 100_000),
     "settings cut off": ("settings.json", b'{"seed"'),

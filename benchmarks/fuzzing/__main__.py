@@ -11,12 +11,12 @@ import torch
 
 from argus3d.bench import conditions
 from argus3d.data.files import write_json
-from benchmarks.fuzzing import arrays, shapes, texts
+from benchmarks.fuzzing import arrays, reports, shapes, texts
 from benchmarks.fuzzing.campaign import Campaign
 from benchmarks.fuzzing.child import Limits
 from benchmarks.fuzzing.reader import Reader
 
-READERS = (*shapes.READERS, *arrays.READERS, *texts.READERS)
+READERS = (*shapes.READERS, *arrays.READERS, *texts.READERS, *reports.READERS)
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ from benchmarks.fuzzing.mutate import BYTES, TEXT
 from benchmarks.fuzzing.reader import Reader
 from eval.clouds import load_clouds
 from eval.features.network import load as load_network
-from eval.task_folder import read_parts
+from eval.sample_folder import read_parts
 from tests.argus3d.mix_files import cloud, npz, queries
 from tests.argus3d.released_files import stage_2
 from tests.argus3d.sizes import CONFIG as OURS

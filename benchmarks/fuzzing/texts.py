@@ -45,7 +45,7 @@ def _json(value: Any) -> bytes:
 # --- manifests -------------------------------------------------------------------------------------------------------
 
 
-def _sample(sample_id: str, **more: Any) -> dict[str, Any]:
+def sample_json(sample_id: str, **more: Any) -> dict[str, Any]:
     return {"id": sample_id, "category": "chair", "seed": 0, "file": f"meshes/{sample_id}.ply", "empty": False} | more
 
 
@@ -53,7 +53,7 @@ def _samples(**more: Any) -> dict[str, Any]:
     checkpoint = {"name": "nano", "sha256": "0" * 64, "trained_on": ["household-v1/train"]}
     return {
         "schema": 1,
-        "samples": [_sample("a"), _sample("b", empty=True, file=None)],
+        "samples": [sample_json("a"), sample_json("b", empty=True, file=None)],
         "checkpoint": checkpoint,
         **more,
     }
@@ -74,7 +74,7 @@ def _meshes(folder: Path) -> None:
 def _tokens(folder: Path) -> None:
     (folder / "tokens").mkdir(exist_ok=True)
     (folder / "tokens" / "b.npy").write_bytes(npy(np.arange(4)))
-    (folder / "manifest.json").write_bytes(_json({"samples": [_sample("a"), _sample("b")]}))
+    (folder / "manifest.json").write_bytes(_json({"samples": [sample_json("a"), sample_json("b")]}))
 
 
 def _read_manifest(path: Path) -> object:
@@ -83,8 +83,8 @@ def _read_manifest(path: Path) -> object:
 
 def _task_manifest() -> list[bytes]:
     samples = [
-        _sample("a", shape="a.ply", number=0, given={"category": "chair"}),
-        _sample("b", shape="b.ply", number=0),
+        sample_json("a", shape="a.ply", number=0, given={"category": "chair"}),
+        sample_json("b", shape="b.ply", number=0),
     ]
     settings = {"by": "text", "guidance": 3, "encoders": {"text": {"name": "m", "sha256": "0" * 64}}}
     return [_json(_samples(samples=samples, settings=settings))]
@@ -177,7 +177,7 @@ def _split() -> list[bytes]:
         return [path.read_bytes()]
 
 
-def _result() -> dict[str, Any]:
+def result_json() -> dict[str, Any]:
     value = MetricValue(0.5, 0.4, 0.6, "lower", 0.0, "side", 0.03)
     counts = {"generated": Counts(3, 2, (("c", "no surface"),)), "reference": Counts(2, 2)}
     data = {"generated": "0" * 64, "trained_on": "a", "baseline": "reference"}
@@ -194,7 +194,7 @@ def _read_result(path: Path) -> object:
 
 
 def _one_result(folder: Path) -> None:
-    (folder / "one.json").write_bytes(_json(_result()))
+    (folder / "one.json").write_bytes(_json(result_json()))
     (folder / "one.facts.json").write_bytes(_json(_facts()))
 
 
@@ -252,7 +252,7 @@ READERS = (
         "manifest for tokens",
         "manifest.json",
         lambda path: read_tokens(path.parent),
-        lambda: [_json({"samples": [_sample("a"), _sample("b")]})],
+        lambda: [_json({"samples": [sample_json("a"), sample_json("b")]})],
         JSON,
         around=_meshes,
         named=("target",),
@@ -289,7 +289,7 @@ READERS = (
         JSON,
     ),
     Reader("split", "s.json", read_split, _split, JSON),
-    Reader("result", "one.json", _read_result, lambda: [_json(_result())], JSON),
+    Reader("result", "one.json", _read_result, lambda: [_json(result_json())], JSON),
     Reader("sweep", "sweep.json", read_sweep, lambda: _sweep()[1:], JSON, around=_one_result, named=("target",)),
     Reader(
         "row of a study",

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from argus3d.generator import Sample
 from argus3d.render import Model, render
-from eval.nearest import Nearest
+from eval.nearest_file import Nearest
 
 Picture = npt.NDArray[np.uint8]
 

@@ -14,8 +14,10 @@ from typing import Any
 import igl
 import numpy as np
 import numpy.typing as npt
-import trimesh
 from scipy.spatial import cKDTree
+
+from argus3d.data.formats.mesh_files import read_mesh_file
+from eval.meshes import sample_triangles
 
 FACES, POINTS = 1500, 4000
 CELLS = 128  # a side of the grid that spreads points, to begin with
@@ -38,23 +40,14 @@ class Geometry:
 def geometry_of_mesh(path: Path) -> Geometry:
     """A mesh file as faces, or as discs where it cannot be simplified.
 
-    Raises : FileNotFoundError, or ValueError for a file that is no mesh
+    Raises : UserError for a file that is missing, or no mesh
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; make the folder again")
-    try:
-        mesh: Any = trimesh.load(path, force="mesh", process=False)
-        vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
-    except (ValueError, TypeError, KeyError, IndexError) as error:
-        raise ValueError(f"{path} is no mesh ({error}); make the folder again") from error
-    if not len(faces) or not np.isfinite(vertices).all():
-        raise ValueError(f"{path} has no faces, or vertices that are not finite; make the folder again")
+    vertices, faces = read_mesh_file(path)
     if len(faces) > FACES and _is_manifold(faces):
         vertices, faces, _, _ = igl.qslim(np.asfortranarray(vertices), np.asfortranarray(faces.astype(np.int32)), FACES)
     if len(faces) <= FACES:
         return _faces(vertices, faces)
-    points, of_face = trimesh.sample.sample_surface(mesh, AMONG, seed=0)
-    return geometry_of_cloud(np.asarray(points), np.asarray(mesh.face_normals)[of_face])
+    return geometry_of_cloud(*sample_triangles(vertices[faces], AMONG, np.random.default_rng(0), str(path)))
 
 
 def geometry_of_cloud(points: Array, normals: Array) -> Geometry:

@@ -5,9 +5,15 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
+from argus3d.data.formats.images import image_from_bytes
+from argus3d.errors import UserError
+
 TYPES = {".png": "png", ".svg": "svg+xml", ".webp": "webp", ".jpg": "jpeg"}
+LONGEST = 16_383  # pixels of a side that WebP has room for
 SHEET_QUALITY = 72  # of WebP; shaded shapes keep their edges, and a sheet takes a sixth of its PNG
 # What a picture shows, by how its name ends; the numbers and names in it are also in the page's tables.
 SHOWS = {
@@ -47,43 +53,37 @@ class Picture:
 def figure(path: Path) -> Picture:
     """A figure, byte for byte.
 
-    Raises : FileNotFoundError, or ValueError for a file that is no picture browsers show
+    Raises : UserError for a file that is missing, or no picture that browsers show
     """
     if path.suffix not in TYPES:
-        raise ValueError(f"{path}: pictures of the page are {', '.join(TYPES)}")
+        raise UserError(f"{path}: pictures of the page are {', '.join(TYPES)}")
     content = _read(path)
-    if path.suffix == ".svg":
-        return _picture(path, content, TYPES[path.suffix], None)
-    return _picture(path, content, TYPES[path.suffix], _opened(path, content).size)
+    pixels = None if path.suffix == ".svg" else image_from_bytes(content, str(path))
+    return _picture(path, content, TYPES[path.suffix], pixels)
 
 
 def sheet(path: Path) -> Picture:
     """A contact sheet as WebP, the same bytes for the same picture and library.
 
-    Raises : FileNotFoundError, or ValueError for a file that is no picture
+    Raises : UserError for a file that is missing, or no picture
     """
-    opened = _opened(path, _read(path))
+    pixels = image_from_bytes(_read(path), str(path))
+    if max(pixels.shape) > LONGEST:
+        raise UserError(f"{path} has a side of {max(pixels.shape):,} pixels, more than {LONGEST:,}; draw fewer shapes.")
     stream = io.BytesIO()
-    opened.convert("RGB").save(stream, "webp", quality=SHEET_QUALITY, method=6)
-    return _picture(path, stream.getvalue(), "webp", opened.size)
+    Image.fromarray(pixels).save(stream, "webp", quality=SHEET_QUALITY, method=6)
+    return _picture(path, stream.getvalue(), "webp", pixels)
 
 
-def _picture(path: Path, content: bytes, kind: str, size: tuple[int, int] | None) -> Picture:
+def _picture(path: Path, content: bytes, kind: str, pixels: NDArray[np.uint8] | None) -> Picture:
     title = path.stem.replace("-", " ").replace("_", " ")
     shows = next((words for end, words in SHOWS.items() if path.stem.endswith(end)), "")
     source = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
-    width, height = size or (None, None)
+    height, width = (None, None) if pixels is None else pixels.shape[:2]
     return Picture(title, f"{title}: {shows}" if shows else title, source, width, height)
 
 
 def _read(path: Path) -> bytes:
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; draw it first, or leave it out")
+        raise UserError(f"{path} is missing; draw it first, or leave it out.")
     return path.read_bytes()
-
-
-def _opened(path: Path, content: bytes) -> Image.Image:
-    try:
-        return Image.open(io.BytesIO(content))
-    except OSError as error:
-        raise ValueError(f"{path} is no picture ({error}); draw it again") from error

@@ -1,16 +1,19 @@
 """Result files by run: which belong to one table, what was asked, found and failed, what it cost, who typed what."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from argus3d.data.files import read_json_object
+from argus3d.errors import UserError
 from eval.report.markup import Cell, Table
 from eval.report.rows import ROLES, Row, read_rows
 from eval.report.task_tables import TASKS
 from eval.results import RECORD
+
+OTHERWISE = "measure again, or remove it"
 
 
 @dataclass(frozen=True)
@@ -106,10 +109,11 @@ def _record(path: Path) -> dict[str, Any]:
     record = path.with_suffix(RECORD)
     if not record.is_file():
         return {}
-    try:
-        return dict(json.loads(record.read_text()))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{record} is no run record ({error}); measure again, or remove it") from error
+    said = read_json_object(record, OTHERWISE)
+    seconds, machine, versions = said.get("seconds", 0), said.get("machine", {}), said.get("versions", {})
+    if type(seconds) not in (int, float) or not isinstance(machine, dict) or not isinstance(versions, dict):
+        raise UserError(f"{record}: its seconds, machine or versions are damaged; {OTHERWISE}.")
+    return said
 
 
 def _reasons(row: Row) -> Iterator[str]:

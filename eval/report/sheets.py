@@ -1,16 +1,16 @@
 """Contact sheets: pictures in pairs, a row a class, from folders of samples and prepared data."""
 
 import argparse
-import io
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ImageDraw, ImageFont
 
 from argus3d.data.files import write_atomically
+from argus3d.data.prepared import PreparedShape
+from eval.nearest_file import Nearest, read_nearest
 from eval.report.glance import glance_sheet
 from eval.report.task_sheets import task_sheet
 from eval.report.tiles import (
@@ -23,12 +23,15 @@ from eval.report.tiles import (
     TILE,
     TITLE,
     Picture,
-    original,
+    blank_sheet,
     paste,
-    prepared_pictures,
-    read_json,
+    png,
+    prepared_picture,
     sample_picture,
+    shortened,
 )
+from eval.sample_folder import SampleRecord, of_classes, read_samples
+from eval.sources import prepared_shapes
 
 PAIRS = 5  # of each class: the first of the manifest, not the finest
 
@@ -54,48 +57,52 @@ def main(argv: Sequence[str]) -> int:
     for command in (samples, back, done, led):
         command.add_argument("folder", type=Path, help="folder of samples with manifest.json and pictures")
         command.add_argument("--data-root", type=Path, required=True, help="folder of prepared data")
-        command.add_argument("--out", type=Path, required=True, help="a .png")
     glance = what.add_parser("glance", help="a line a folder: what was given beside what came, for a few classes")
     glance.add_argument("folder", type=Path, nargs="+", help="folders of samples with manifest.json and pictures")
-    glance.add_argument("--category", metavar="A,B", help="these classes (default: a few evenly through the alphabet)")
-    glance.add_argument("--out", type=Path, required=True, help="a .png")
+    for command, default in ((samples, "all"), (back, "all"), (done, "all"), (led, "all"), (glance, "a few")):
+        command.add_argument("--category", metavar="A,B", help=f"these classes (default: {default})")
+        command.add_argument("--out", type=Path, required=True, help="a .png")
     arguments = parser.parse_args(argv)
-    if arguments.what == "glance":
-        classes = arguments.category.split(",") if arguments.category else ()
-        write_atomically(arguments.out, glance_sheet(arguments.folder, classes))
-        return 0
-    originals = prepared_pictures(arguments.data_root)
-    if arguments.what in ("completions", "guided"):
-        write_atomically(arguments.out, task_sheet(arguments.folder, originals))
-    elif arguments.what == "samples":
-        nearest = read_json(arguments.nearest)["nearest"]
-        rows = sample_rows(arguments.folder, nearest, originals)
-        write_atomically(arguments.out, contact_sheet(rows, ("sample", "nearest in training")))
-    else:
-        rows = reconstruction_rows(arguments.folder, originals)
-        write_atomically(arguments.out, contact_sheet(rows, ("reconstruction", "original")))
+    write_atomically(arguments.out, _drawn(arguments))
     return 0
 
 
-def sample_rows(folder: Path, nearest: dict[str, Any], originals: dict[str, Picture]) -> dict[str, list[Pair]]:
+def _drawn(arguments: argparse.Namespace) -> bytes:
+    classes = arguments.category.split(",") if arguments.category else ()
+    if arguments.what == "glance":
+        return glance_sheet(arguments.folder, classes)
+    samples, prepared = of_classes(read_samples(arguments.folder), classes), prepared_shapes(arguments.data_root)
+    if arguments.what in ("completions", "guided"):
+        return task_sheet(samples, prepared)
+    if arguments.what == "samples":
+        rows = sample_rows(samples, read_nearest(arguments.nearest), prepared)
+        return contact_sheet(rows, ("sample", "nearest in training"))
+    return contact_sheet(reconstruction_rows(samples, prepared), ("reconstruction", "original"))
+
+
+def sample_rows(
+    samples: Sequence[SampleRecord], nearest: Mapping[str, Nearest], prepared: Mapping[str, PreparedShape]
+) -> dict[str, list[Pair]]:
     """Class -> its first samples with their nearest training shapes; below them the Chamfer distance."""
 
-    def pair(sample: dict[str, Any]) -> Pair:
-        found = nearest.get(sample["id"])
-        right = original(originals, found["id"]) if found else None
-        return Pair(sample_picture(folder, sample), right, f"CD {found['distance']:.4f}" if found else "")
+    def pair(sample: SampleRecord) -> Pair:
+        found = nearest.get(sample.id)
+        right = prepared_picture(prepared, found.id) if found else None
+        return Pair(sample_picture(sample), right, f"CD {found.distance:.4f}" if found else "")
 
-    return _rows(read_json(folder / "manifest.json")["samples"], pair)
+    return _rows(samples, pair)
 
 
-def reconstruction_rows(folder: Path, originals: dict[str, Picture]) -> dict[str, list[Pair]]:
+def reconstruction_rows(
+    samples: Sequence[SampleRecord], prepared: Mapping[str, PreparedShape]
+) -> dict[str, list[Pair]]:
     """Class -> its first reconstructions, sources in turn, with their originals; below them the IoU."""
 
-    def pair(sample: dict[str, Any]) -> Pair:
-        caption = f"IoU {sample['iou']:.2f} {sample['source']}"
-        return Pair(sample_picture(folder, sample), original(originals, sample["id"]), caption)
+    def pair(sample: SampleRecord) -> Pair:
+        caption = f"IoU {sample.measured('iou'):.2f} {sample.source}"
+        return Pair(sample_picture(sample), prepared_picture(prepared, sample.id), caption)
 
-    return _rows(_in_turn(read_json(folder / "manifest.json")["samples"]), pair)
+    return _rows(_in_turn(samples), pair)
 
 
 def contact_sheet(rows: dict[str, list[Pair]], headings: tuple[str, str]) -> bytes:
@@ -107,7 +114,7 @@ def contact_sheet(rows: dict[str, list[Pair]], headings: tuple[str, str]) -> byt
         raise ValueError("no shapes, so no contact sheet; is the manifest empty?")
     across = max(len(pairs) for pairs in rows.values())
     line = TILE + LABEL
-    sheet = Image.new("RGB", (TITLE + across * (2 * TILE + GAP), HEAD + len(rows) * (line + GAP)), "white")
+    sheet = blank_sheet(TITLE + across * (2 * TILE + GAP), HEAD + len(rows) * (line + GAP))
     draw = ImageDraw.Draw(sheet)
     font, small = ImageFont.load_default(14), ImageFont.load_default(11)
     for place in range(across):
@@ -116,31 +123,29 @@ def contact_sheet(rows: dict[str, list[Pair]], headings: tuple[str, str]) -> byt
             draw.text((start + TILE / 2, HEAD / 2), heading, GREY, small, "mm")
     for number, (title, pairs) in enumerate(rows.items()):
         y = HEAD + number * (line + GAP)
-        draw.text((8, y + TILE / 2), title, INK, font, "lm")
+        draw.text((8, y + TILE / 2), shortened(title), INK, font, "lm")
         for place, pair in enumerate(pairs):
             x = TITLE + place * (2 * TILE + GAP)
             paste(sheet, draw, pair.left, (x, y), "white")
             paste(sheet, draw, pair.right, (x + TILE, y), RIGHT_TINT)
-            draw.text((x + TILE, y + TILE + LABEL / 2), pair.caption, GREY, small, "mm")
-    content = io.BytesIO()
-    sheet.save(content, "png")
-    return content.getvalue()
+            draw.text((x + TILE, y + TILE + LABEL / 2), shortened(pair.caption, 48), GREY, small, "mm")
+    return png(sheet)
 
 
-def _rows(samples: Sequence[dict[str, Any]], pair: Callable[[dict[str, Any]], Pair]) -> dict[str, list[Pair]]:
+def _rows(samples: Sequence[SampleRecord], pair: Callable[[SampleRecord], Pair]) -> dict[str, list[Pair]]:
     rows: dict[str, list[Pair]] = defaultdict(list)
     for sample in samples:
-        if len(rows[sample["category"]]) < PAIRS:
-            rows[sample["category"]].append(pair(sample))
+        if len(rows[sample.title]) < PAIRS:
+            rows[sample.title].append(pair(sample))
     return dict(sorted(rows.items()))
 
 
-def _in_turn(samples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _in_turn(samples: Sequence[SampleRecord]) -> list[SampleRecord]:
     """Samples with the sources of each class taking turns."""
     turns: dict[tuple[str, str], int] = defaultdict(int)
     placed = []
     for sample in samples:
-        key = (sample["category"], sample["source"])
+        key = (sample.category, sample.source)
         placed.append((turns[key], sample))
         turns[key] += 1
     return [sample for _, sample in sorted(placed, key=lambda entry: entry[0])]

@@ -1,33 +1,38 @@
 """What contact sheets are put together from: pictures of samples and of prepared shapes, on tiles."""
 
-import json
+import io
 import textwrap
-import zipfile
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
+
+from argus3d.data.formats.images import image_from_bytes, load_image
+from argus3d.data.prepared import PreparedShape
+from argus3d.errors import UserError
+from eval.sample_folder import SampleRecord
 
 TILE, GAP, LABEL, TITLE, HEAD = 128, 14, 16, 112, 26  # pixels
 INK, GREY = (30, 30, 30), (120, 120, 120)
 RIGHT_TINT = (226, 236, 247)
+MOST_PIXELS = 300_000_000  # of a sheet: 900 MB of memory
 
-Picture = Path | zipfile.Path
+Picture = npt.NDArray[np.uint8]  # (H, W, 3)
 
 
 def paste(
     sheet: Image.Image,
     draw: ImageDraw.ImageDraw,
-    path: Picture | None,
+    picture: Picture | None,
     corner: tuple[int, int],
     background: str | tuple[int, int, int],
 ) -> None:
     """Put a picture on white onto `background`, or the word "empty" where there is none."""
-    if path is None:
+    if picture is None:
         paste_words(sheet, draw, "empty", corner, background)
-        return
-    with path.open("rb") as stream, Image.open(stream) as picture:
-        paste_image(sheet, picture.convert("RGB"), corner, background)
+    else:
+        paste_image(sheet, Image.fromarray(picture), corner, background)
 
 
 def paste_image(
@@ -49,40 +54,42 @@ def paste_words(
     """Write words into the middle of a tile, as many as there is room for."""
     x, y = corner
     sheet.paste(Image.new("RGB", (TILE, TILE), background), corner)
-    lines = textwrap.wrap(words, 20, max_lines=7, placeholder=" …")
+    lines = textwrap.wrap(words[:200], 20, max_lines=7, placeholder=" …")
     draw.multiline_text(
         (x + TILE / 2, y + TILE / 2), "\n".join(lines), GREY, ImageFont.load_default(12), "mm", 3, "center"
     )
 
 
-def sample_picture(folder: Path, sample: dict[str, Any]) -> Path | None:
-    """The picture of a sample of a manifest, None of an empty one. Raises: FileNotFoundError"""
-    if sample["empty"]:
-        return None
-    path = folder / "pictures" / f"{sample['id']}.png"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; make the folder again")
-    return path
+def blank_sheet(width: int, height: int) -> Image.Image:
+    """A white sheet of so many pixels. Raises : UserError for more than MOST_PIXELS"""
+    if width * height > MOST_PIXELS:
+        raise UserError(
+            f"the sheet would have {width:,} x {height:,} pixels, more than {MOST_PIXELS:,}; name some classes by "
+            "--category."
+        )
+    return Image.new("RGB", (width, height), "white")
 
 
-def prepared_pictures(data_root: Path) -> dict[str, Picture]:
-    """Id -> picture of every prepared shape, drawn like the samples, from folders and packs."""
-    found: dict[str, Picture] = {path.parent.name: path for path in sorted(data_root.glob("*/*/*/render.png"))}
-    for pack in map(zipfile.ZipFile, sorted(data_root.glob("*/packs/*.zip"))):
-        names = (name for name in pack.namelist() if name.endswith("/render.png"))
-        found |= {name.split("/")[-2]: zipfile.Path(pack, name) for name in names}
-    return found
+def shortened(words: str, most: int = 24) -> str:
+    """Words of one line that end where a title's or a caption's room does."""
+    line = " ".join(words.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
-def original(originals: dict[str, Picture], item: str) -> Picture:
-    """The picture of a prepared shape. Raises: FileNotFoundError"""
-    if item not in originals:
-        raise FileNotFoundError(f"there is no picture of {item} in the prepared data; prepare it again")
-    return originals[item]
+def png(sheet: Image.Image) -> bytes:
+    """The file of a sheet; the same bytes for the same pixels."""
+    content = io.BytesIO()
+    sheet.save(content, "png")
+    return content.getvalue()
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object. Raises: FileNotFoundError"""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; make it first")
-    return dict(json.loads(path.read_text()))
+def sample_picture(sample: SampleRecord) -> Picture | None:
+    """The picture of a sample, None of an empty one. Raises : UserError for one that is missing or damaged"""
+    return load_image(sample.picture) if sample.picture else None
+
+
+def prepared_picture(prepared: Mapping[str, PreparedShape], item: str) -> Picture:
+    """The picture of a prepared shape. Raises : UserError for a shape that is not prepared, or has no picture"""
+    if item not in prepared:
+        raise UserError(f"{shortened(item, 80)} is not among the prepared shapes; name their folder with --data-root.")
+    return image_from_bytes(prepared[item].render(), f"the picture of {item}")

@@ -17,8 +17,9 @@ from argus3d.errors import UserError
 from eval.cli import main
 from eval.completion import WITHIN, evaluate_completion, measure
 from eval.protocol import get_protocol
+from eval.sample_folder import read_parts
 from eval.sources import Job
-from eval.task_folder import Drawn, Task, read_parts, read_tasks
+from eval.task_folder import Drawn, Task, read_tasks
 from tests.eval.task_folders import Axes, prepare, write_tasks
 from tests.eval.toys import write_toys
 from tests.reference import tasks as loops

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from argus3d.errors import UserError
-from eval.task_folder import Tally, draw, facts, read_parts, read_tasks
+from eval.sample_folder import read_parts
+from eval.task_folder import Tally, draw, facts, read_tasks
 from tests.eval.task_folders import Axes, edit, prepare, write_manifest, write_tasks
 
 REFERENCE = "toys-v1/test"

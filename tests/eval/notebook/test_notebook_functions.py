@@ -10,7 +10,8 @@ from PIL import Image
 
 from argus3d.generator import Sample
 from eval.cli import main
-from eval.nearest import Nearest, nearest_training_shapes
+from eval.nearest import nearest_training_shapes
+from eval.nearest_file import Nearest
 from eval.notebook.commands import run
 from eval.notebook.pictures import CAPTION, SIZE, beside_nearest, grid, picture, turning
 from eval.notebook.shapes import procedural_clouds, procedural_shapes, sample_clouds

@@ -78,7 +78,8 @@ def write_prepared(root: Path, ids: tuple[str, ...], creator: str = "A. Maker") 
         (root / "household" / "any" / item).mkdir(parents=True)
         arrays = {"points": (0.5 * normals).astype(np.float16), "normals": normals.astype(np.float16)}
         np.savez(root / "household" / "any" / item / "pointcloud.npz", **arrays)
-    shapes = [{"id": item, "caption": "A ball", "creator": creator, "licence": "CC0-1.0"} for item in ids]
+    said = {"category": "any", "caption": "A ball", "creator": creator, "licence": "CC0-1.0"}
+    shapes = [{"id": item} | said for item in ids]
     (root / "household" / "manifest.json").write_text(json.dumps({"shapes": shapes}))
     return root
 

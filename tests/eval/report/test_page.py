@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import trimesh
 
+from argus3d.errors import UserError
 from eval.report import page
 from eval.report.page import main
 from eval.report.rows import read_rows
@@ -158,7 +159,7 @@ def test_a_page_too_large_for_phones_is_refused(inputs: Inputs, monkeypatch: pyt
 @pytest.mark.parametrize("option", ["--published", "--figure", "--sheet", "--cost", "--more", "--samples"])
 def test_a_missing_file_is_named(inputs: Inputs, tmp_path: Path, option: str) -> None:
     words = [inputs.words[0], option, str(tmp_path / "absent.png"), "--out", str(tmp_path / "page.html")]
-    with pytest.raises(FileNotFoundError, match="absent"):
+    with pytest.raises((UserError, FileNotFoundError), match="absent"):
         main(words)
 
 
@@ -171,7 +172,7 @@ def test_nearest_shapes_want_the_prepared_data(inputs: Inputs, tmp_path: Path) -
 def test_a_figure_is_a_picture(inputs: Inputs, tmp_path: Path) -> None:
     fake = tmp_path / "figure.png"
     fake.write_bytes(b"no picture")
-    with pytest.raises(ValueError, match=r"figure\.png is no picture"):
+    with pytest.raises(UserError, match=r"figure\.png: this is no image"):
         main([inputs.words[0], "--figure", str(fake), "--out", str(tmp_path / "page.html")])
-    with pytest.raises(ValueError, match="pictures of the page are"):
+    with pytest.raises(UserError, match="pictures of the page are"):
         main([inputs.words[0], "--figure", str(tmp_path / "figure.pdf"), "--out", str(tmp_path / "page.html")])

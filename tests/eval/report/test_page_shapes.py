@@ -11,6 +11,7 @@ import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from argus3d.errors import UserError
 from eval.report.page_geometry import FACES, POINTS, geometry_of_cloud, geometry_of_mesh, packed
 from eval.report.page_shapes import Given, shapes
 from tests.eval.report.page_inputs import write_nearest, write_prepared, write_samples
@@ -85,9 +86,9 @@ def test_discs_are_spread_over_the_surface_and_face_outwards() -> None:
 def test_what_is_no_mesh_is_named(tmp_path: Path) -> None:
     broken = tmp_path / "broken.ply"
     broken.write_bytes(b"ply\nformat")
-    with pytest.raises(ValueError, match=r"broken\.ply"):
+    with pytest.raises(UserError, match=r"broken\.ply"):
         geometry_of_mesh(broken)
-    with pytest.raises(FileNotFoundError, match=r"absent\.ply is missing"):
+    with pytest.raises(UserError, match=r"absent\.ply: there is no such file"):
         geometry_of_mesh(tmp_path / "absent.ply")
 
 
@@ -105,7 +106,7 @@ def test_the_first_of_each_class_come_before_the_second_of_any(tmp_path: Path) -
     one = len(geometry_of_mesh(tmp_path / "run" / "meshes" / "chair-0.ply"))
     assert taken([given], None, 3 * one) == [["chair-0", "chair-1", "lamp-0"]]
     assert taken([given], None, 2 * one) == [["chair-0", "lamp-0"]]
-    with pytest.raises(ValueError, match="no sample with a surface fits"):
+    with pytest.raises(UserError, match="no sample with a surface fits"):
         taken([given], None, one - 1)
 
 
@@ -144,7 +145,7 @@ def test_without_nearest_shapes_samples_stand_beside_what_they_were_made_from(tm
 def test_a_training_shape_that_is_not_prepared_is_named(tmp_path: Path) -> None:
     nearest = write_nearest(tmp_path / "nearest.json", {"chair-0": "elsewhere"})
     given = Given(boxes(tmp_path / "run", "chair-0"), nearest)
-    with pytest.raises(ValueError, match="elsewhere is not in the prepared data"):
+    with pytest.raises(UserError, match="elsewhere is not in the prepared data"):
         shapes([given], write_prepared(tmp_path / "data", ("near",)), PLENTY)
-    with pytest.raises(FileNotFoundError, match="name the folder of prepared data"):
+    with pytest.raises(UserError, match="no prepared data; name their folder"):
         shapes([given], tmp_path / "absent", PLENTY)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from argus3d.errors import UserError
 from eval.protocol import CHOICES, PRESETS
 from eval.report.markup import Cell, Table, markdown
 from eval.report.page_compare import comparison
@@ -146,7 +147,10 @@ def test_cost_is_what_records_say(tmp_path: Path) -> None:
     assert [cell.text for cell in table.rows[0]] == ["nano", "12.5", "argus3d-eval score nano"]
     assert table.notes[0] == "2 cores (x86_64), numpy 2.0."
     (tmp_path / "run" / "nano.run.json").write_text("[")
-    with pytest.raises(ValueError, match=r"nano\.run\.json is no run record"):
+    with pytest.raises(UserError, match=r"nano\.run\.json is not JSON"):
+        read_runs([tmp_path / "run"])
+    (tmp_path / "run" / "nano.run.json").write_text('{"seconds": "12"}')
+    with pytest.raises(UserError, match=r"nano\.run\.json: its seconds, machine or versions are damaged"):
         read_runs([tmp_path / "run"])
     (tmp_path / "run" / "nano.run.json").unlink()
     assert cost_table(read_runs([tmp_path / "run"])[0]) is None

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from argus3d.data.formats.images import load_image
+from argus3d.errors import UserError
 from eval.report.sheets import PAIRS, RIGHT_TINT, TILE, Pair, contact_sheet, main
 
 
@@ -16,6 +18,14 @@ def picture(path: Path, shade: int) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (40, 40), (shade, shade, shade)).save(path)
     return path
+
+
+def prepared_picture(root: Path, item: str, shade: int) -> None:
+    """A prepared shape of which there is nothing but a picture."""
+    picture(root / "household" / "any" / item / "render.png", shade)
+    ids = sorted(path.name for path in (root / "household" / "any").iterdir())
+    manifest = {"shapes": [{"id": found, "category": "any"} for found in ids]}
+    (root / "household" / "manifest.json").write_text(json.dumps(manifest))
 
 
 def sample(item: str, category: str, **facts: Any) -> dict[str, Any]:
@@ -29,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
     for item in ("chair-0", "lamp-0"):
         picture(tmp_path / "folder" / "pictures" / f"{item}.png", 50)
     for item in ("chair-0", "chair-1", "lamp-0", "near"):
-        picture(tmp_path / "data" / "household" / "any" / item / "render.png", 100)
+        prepared_picture(tmp_path / "data", item, 100)
     (tmp_path / "folder" / "manifest.json").write_text(json.dumps({"samples": samples}))
     nearest = {"chair-0": {"id": "near", "distance": 0.001}}
     (tmp_path / "nearest.json").write_text(json.dumps({"nearest": nearest}))
@@ -65,13 +75,13 @@ def test_only_the_first_of_each_class_are_shown_and_sources_take_turns(folder: P
     for entry in samples:
         made = entry["id"] == "made"
         picture(folder / "folder" / "pictures" / f"{entry['id']}.png", 7 if made else 50)
-        picture(folder / "data" / "household" / "any" / entry["id"] / "render.png", 100)
+        prepared_picture(folder / "data", entry["id"], 100)
     (folder / "folder" / "manifest.json").write_text(json.dumps({"samples": samples}))
     assert 7 in np.asarray(sheet(folder, "reconstructions"))
 
 
 def test_the_same_pictures_give_the_same_bytes(folder: Path) -> None:
-    rows = {"chair": [Pair(folder / "folder" / "pictures" / "chair-0.png", None, "CD 1.0")]}
+    rows = {"chair": [Pair(load_image(folder / "folder" / "pictures" / "chair-0.png"), None, "CD 1.0")]}
     once, twice = contact_sheet(rows, ("a", "b")), contact_sheet(rows, ("a", "b"))
     assert once == twice
     assert Image.open(io.BytesIO(once)).info == {}
@@ -79,13 +89,13 @@ def test_the_same_pictures_give_the_same_bytes(folder: Path) -> None:
 
 def test_a_missing_picture_is_named(folder: Path) -> None:
     (folder / "folder" / "pictures" / "lamp-0.png").unlink()
-    with pytest.raises(FileNotFoundError, match=r"lamp-0\.png is missing"):
+    with pytest.raises(UserError, match=r"lamp-0\.png is missing"):
         sheet(folder, "reconstructions")
 
 
 def test_an_original_that_is_not_prepared_is_named(folder: Path) -> None:
     (folder / "data" / "household" / "any" / "lamp-0" / "render.png").unlink()
-    with pytest.raises(FileNotFoundError, match="no picture of lamp-0"):
+    with pytest.raises(UserError, match=r"lamp-0.render\.png cannot be read"):
         sheet(folder, "reconstructions")
 
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from argus3d.errors import UserError
 from eval.report.clouds import draw_cloud
 from eval.report.sheets import main
 from eval.report.task_sheets import ACROSS, LEFT_TINT
 from eval.report.tiles import TILE
-from tests.eval.report.test_sheets import picture
+from tests.eval.report.test_sheets import picture, prepared_picture
 
 GIVEN, SAMPLE, SHAPE = 30, 60, 90
 
@@ -22,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
     """Two chairs and a lamp, two samples each, one of them empty."""
     records = []
     for shape in ("chair-0", "chair-1", "lamp-0"):
-        picture(tmp_path / "data" / "toys" / "any" / shape / "render.png", SHAPE)
+        prepared_picture(tmp_path / "data", shape, SHAPE)
         for number in (1, 0):
             item, empty = f"{shape}-{number}", shape == "lamp-0" and number == 1
             if not empty:
@@ -73,11 +74,11 @@ def test_words_are_written_where_words_were_given(folder: Path) -> None:
 
 def test_parts_are_drawn_in_a_colour_of_their_own(folder: Path) -> None:
     records(folder, part="viewpoint")
-    with pytest.raises(FileNotFoundError, match=r"parts\.npz is missing"):
+    with pytest.raises(UserError, match=r"parts\.npz is missing"):
         sheet(folder, "completions")
     points = np.random.default_rng(0).uniform(-0.3, 0.3, (500, 3)).astype(np.float32)
     np.savez(folder / "folder" / "parts.npz", **{"chair-0": points})
-    with pytest.raises(ValueError, match="no part of lamp-0"):
+    with pytest.raises(UserError, match="no part of lamp-0"):
         sheet(folder, "completions")
     np.savez(folder / "folder" / "parts.npz", **{"chair-0": points, "lamp-0": points})
     pixels = sheet(folder, "completions")
@@ -97,10 +98,10 @@ def test_only_the_first_samples_are_shown(folder: Path) -> None:
 
 def test_samples_that_name_no_shape_are_refused(folder: Path) -> None:
     write(folder, [{"id": "a", "category": "chair", "empty": True}])
-    with pytest.raises(ValueError, match="sample a does not say for which shape"):
+    with pytest.raises(UserError, match="sample a does not say for which shape"):
         sheet(folder, "guided")
     write(folder, [])
-    with pytest.raises(ValueError, match="no samples"):
+    with pytest.raises(UserError, match="with samples"):
         sheet(folder, "guided")
 
 
@@ -138,11 +139,11 @@ def test_a_glance_at_some_classes(folder: Path) -> None:
         assert main(["glance", str(folder / "folder"), "--category", names, "--out", str(out)]) == 0
         widths[names] = Image.open(out).width
     assert widths["lamp,chair"] > widths["chair"]
-    with pytest.raises(ValueError, match="no sample of cat; its classes: chair, lamp"):
+    with pytest.raises(UserError, match="no sample of cat; its classes: chair, lamp"):
         main(["glance", str(folder / "folder"), "--category", "cat", "--out", str(folder / "glance.png")])
 
 
 def test_a_glance_of_nothing_is_refused(folder: Path) -> None:
     write(folder, [])
-    with pytest.raises(ValueError, match="no samples"):
+    with pytest.raises(UserError, match="with samples"):
         main(["glance", str(folder / "folder"), "--out", str(folder / "glance.png")])
