@@ -1,5 +1,7 @@
 """Chamfer distance against loops, and its laws."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -9,7 +11,8 @@ from scipy.spatial import cKDTree
 
 from eval.distances import chamfer
 from eval.distances.chamfer import KINDS, chamfer_matrix, chamfer_self_matrix
-from eval.distances.kernels.blocks import LEAF, LEAVES, pack
+from eval.distances.kernels.blocks import BLOCK, LEAF, LEAVES, pack
+from eval.distances.kernels.nearest import sum_in_any_order
 from tests.reference import distances as reference
 
 Clouds = npt.NDArray[np.float32]
@@ -37,12 +40,33 @@ def test_swapped_arguments_give_the_same_bits(seed: int, p: int, q: int, kind: s
 
 
 @quick
-@given(seeds, sizes)
-def test_order_of_points_does_not_matter_and_copies_are_at_zero(seed: int, p: int) -> None:
+@given(seeds, sizes, st.sampled_from(KINDS))
+def test_order_of_points_does_not_matter_and_copies_are_at_zero(seed: int, p: int, kind: str) -> None:
     a, b = cloud(seed, p) + 100, cloud(seed + 1, p) + 100
     order = np.random.default_rng(seed).permutation(p)
-    assert chamfer(a[order], b) == pytest.approx(chamfer(a, b), rel=1e-7)
-    assert chamfer(a, a[order]) == 0.0
+    assert chamfer(a[order], b, kind) == chamfer(a, b[order], kind) == chamfer(a, b, kind)
+    assert chamfer(a, a[order], kind) == 0.0
+
+
+@quick
+@given(seeds, st.integers(1, 3000), st.sampled_from(KINDS))
+def test_order_of_points_does_not_matter_where_distances_differ_by_millions(seed: int, p: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    a = rng.normal(size=(p, 3))
+    b = a + rng.normal(size=(p, 3)) * 10.0 ** rng.uniform(-6, 0, (p, 1))
+    a, b = a.astype(np.float32), b.astype(np.float32)
+    assert chamfer(a[rng.permutation(p)], b[rng.permutation(p)], kind) == chamfer(a, b, kind)
+
+
+@quick
+@given(seeds, st.integers(1, 40), st.floats(0, 40), st.booleans())
+def test_sums_are_exact_in_any_order(seed: int, blocks: int, powers: float, single: bool) -> None:
+    rng = np.random.default_rng(seed)
+    values = 10.0 ** rng.uniform(-powers, 0, (blocks, BLOCK)) * rng.integers(0, 2, (blocks, BLOCK))
+    values = values.astype(np.float32).astype(np.float64) if single else values
+    found = sum_in_any_order(values)
+    assert found == sum_in_any_order(rng.permutation(values.ravel()).reshape(values.shape))
+    assert found == pytest.approx(math.fsum(values.ravel()), rel=1e-15, abs=0)
 
 
 @quick
