@@ -6,8 +6,8 @@ import json
 import torch
 
 from argus3d import bench, memory
+from argus3d.arguments import batch_size, positive
 from argus3d.checkpoint.shards import DTYPES
-from argus3d.commands import batch_size, positive
 from argus3d.config import ArgusConfig
 from argus3d.generator import ArgusGenerator
 from argus3d.model.transformer import ShapeTransformer

@@ -13,6 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 from argus3d import checkpoint
+from argus3d.arguments import batch_size, positive
 from argus3d.batches import Loading
 from argus3d.checkpoint.shards import DTYPES
 from argus3d.data.prepared import PreparedData, PreparedShape
@@ -23,23 +24,6 @@ from argus3d.generator import ArgusGenerator, SamplingConfig
 from argus3d.samples import FORMATS, SampleFiles, SampleFolder
 
 HERE = "this process alone"
-
-
-def positive(text: str) -> int:
-    """An argument that counts something."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} must be at least 1")
-    return number
-
-
-def batch_size(text: str) -> int | None:
-    """A number of rows, or None for auto."""
-    if text == "auto":
-        return None
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text} is neither a number nor auto")
-    return positive(text)
 
 
 def add_generator(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from argus3d import commands, engine
+from argus3d.arguments import positive
 from argus3d.batches import Sampling
 from argus3d.complete import CUTS
 from argus3d.errors import UserError
@@ -24,10 +25,10 @@ def add_parser(parsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     complete.add_argument("part", type=Path, nargs="?", metavar="PART", help="a cloud or a mesh")
     commands.add_generator(complete)
     commands.add_words(complete)
-    complete.add_argument("--count", type=commands.positive, help="completions of PART (default: 10)")
+    complete.add_argument("--count", type=positive, help="completions of PART (default: 10)")
     complete.add_argument("--like", metavar="FILE/PART", help="parts of the shapes in this part of a split file")
     complete.add_argument("--cut", choices=CUTS, help="--like: what is nearest to a random viewpoint, or bottom halves")
-    complete.add_argument("--each", type=commands.positive, metavar="K", help="--like: for each part (default: 10)")
+    complete.add_argument("--each", type=positive, metavar="K", help="--like: for each part (default: 10)")
     commands.add_draw(complete)
     commands.add_data(complete)
     engine.add_arguments(complete, commands.HERE)

@@ -24,6 +24,8 @@ def find_device(name: str) -> torch.device:
         device = torch.device(name)
     except RuntimeError as error:
         raise UserError(f"{name!r} is no device; say cpu, cuda or cuda:1.") from error
+    if device.type not in ("cpu", "cuda"):
+        raise UserError(f"{name} is a device that nothing was tried on; say cpu, cuda or cuda:1.")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UserError(
             f"torch sees {torch.cuda.device_count()} CUDA devices, so {name} is not there; without a GPU leave out "

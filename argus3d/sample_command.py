@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from argus3d import commands, engine
+from argus3d.arguments import positive
 from argus3d.batches import Sampling
 from argus3d.errors import UserError
 from argus3d.generator import ArgusGenerator
@@ -21,14 +22,14 @@ def add_parser(parsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     sample.set_defaults(run=run)
     commands.add_generator(sample)
     commands.add_words(sample)
-    sample.add_argument("--count", type=commands.positive, default=16, help="shapes (default: 16)")
+    sample.add_argument("--count", type=positive, default=16, help="shapes (default: 16)")
     sample.add_argument(
         "--like", metavar="FILE/PART", help="as many of each class as this part of a split file holds; see --by"
     )
     sample.add_argument(
         "--by", choices=BY, help="--like: shapes for each of its own, by its caption, its first view, its class"
     )
-    sample.add_argument("--each", type=commands.positive, metavar="K", help="--by: shapes for each (default: 1)")
+    sample.add_argument("--each", type=positive, metavar="K", help="--by: shapes for each (default: 1)")
     commands.add_draw(sample)
     sample.add_argument(
         "--scramble", type=Path, metavar="FOLDER",

@@ -15,6 +15,8 @@ from argus3d.model.conditions import Conditions
 from argus3d.model.transformer import ShapeTransformer
 from argus3d.threads import one_thread
 
+MOST = 1e6  # times what logits are, so that single precision still holds them
+
 Progress = Callable[[float], None]  # told how many shapes' worth of tokens are done since it was last told
 
 
@@ -35,8 +37,8 @@ class Draw:
     def check(self, config: TransformerConfig) -> None:
         """Raises: UserError for a setting out of range that has an effect, naming it."""
         vocabulary = config.vocabulary
-        if not 0 <= self.guidance < float("inf"):
-            raise UserError(f"guidance {self.guidance} must be 0 or more; 1 is none.")
+        if not 0 <= self.guidance <= MOST:
+            raise UserError(f"guidance {self.guidance} must lie in 0 .. {MOST:g}; 1 is none.")
         if self.guidance != 1 and not config.droppable:
             raise UserError("this model never learned to go without conditions, so it cannot be guided; leave it at 1.")
         if self.greedy:
@@ -45,8 +47,11 @@ class Draw:
             raise UserError(f"top_k {self.top_k} must lie in 1 .. {vocabulary}, the size of the vocabulary.")
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise UserError(f"top_p {self.top_p} must lie in (0, 1].")
-        if not 0 < self.temperature < float("inf"):
-            raise UserError(f"temperature {self.temperature} must be positive; use greedy for the likeliest tokens.")
+        if not 1 / MOST <= self.temperature <= MOST:
+            raise UserError(
+                f"temperature {self.temperature} must lie in {1 / MOST:g} .. {MOST:g}; use greedy for the likeliest "
+                "tokens."
+            )
 
     def choose(self, logits: Tensor, uniform: Tensor) -> Tensor:
         """Tokens (B,) int64 of logits (B, V) and numbers (B,) float64 in [0, 1)."""

@@ -54,7 +54,12 @@ class SampleFolder:
         self.keep(sample_files(sample, self.format), **facts)
 
     def keep(self, made: "SampleFiles", **facts: Any) -> None:
-        """Write the mesh, the picture, the tokens and, last, the record of one shape, with `facts` in it."""
+        """Write the mesh, the picture, the tokens and, last, the record of one shape, with `facts` in it.
+
+        Raises: UserError for an id that would lead out of the folder
+        """
+        if not is_name(made.record["id"]):
+            raise UserError(f"{str(made.record['id'])[:80]!r} is no name that a file can have; give shapes other ids.")
         if not self._records:  # not before: settings that turn out to be impossible leave no folder behind
             write_json(self.folder / "settings.json", self.settings)
         record = made.record | facts

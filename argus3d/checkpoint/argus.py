@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from argus3d.config import ArgusConfig
+from argus3d.data.files import is_name
 from argus3d.errors import UserError
 from argus3d.model.autoencoder import ShapeAutoencoder
 from argus3d.model.transformer import ShapeTransformer
@@ -55,6 +56,18 @@ class Argus:
         if not isinstance(stage, ShapeTransformer):
             raise UserError("this model holds stage 1 only; give a state dict that holds stage 2 too.")
         return stage
+
+
+def class_names(given: object, classes: int) -> tuple[str, ...]:
+    """Names of classes as a file gives them. Samples are called by them, so that each must be a file's name.
+
+    Raises: UserError for anything but a list of `classes` different names
+    """
+    if not isinstance(given, list) or not all(map(is_name, given)):
+        raise UserError("categories are no list of names that files can have; copy the checkpoint again.")
+    if len(given) != classes or len(set(given)) != classes:
+        raise UserError(f"it names {len(set(given))} categories, but has {classes} classes; copy the checkpoint again.")
+    return tuple(given)
 
 
 def empty_stages(config: ArgusConfig) -> tuple[ShapeAutoencoder, ShapeTransformer]:

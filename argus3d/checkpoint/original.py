@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from argus3d.checkpoint.argus import class_names
 from argus3d.checkpoint.importing import import_released
 from argus3d.checkpoint.released import categories
 from argus3d.config import ArgusConfig
@@ -30,16 +31,10 @@ def read_sizes(text: str) -> tuple[ArgusConfig, tuple[str, ...]]:
     given = values.pop("categories", None)
     try:
         config = ArgusConfig.from_dict(values)
+        classes = config.transformer.classes
+        return config, categories(classes) if given is None else class_names(given, classes)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    if given is None:
-        return config, categories(config.transformer.classes)
-    if not isinstance(given, list):
-        raise UserError(f"{path}: categories are no list of names; write them as in an argus.json.")
-    names = tuple(map(str, given))
-    if len(names) != config.transformer.classes or len(set(names)) != len(names):
-        raise UserError(f"{path} names {len(set(names))} categories, but has {config.transformer.classes} classes.")
-    return config, names
 
 
 def imported_once(stage2: Path, stage1: Path | None, sizes: str, cache: Path, say: Callable[[str], None]) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from argus3d.checkpoint.argus import STAGES, Argus, empty_stages
+from argus3d.checkpoint.argus import STAGES, Argus, class_names, empty_stages
 from argus3d.checkpoint.shards import (
     DTYPES,
     FileFacts,
@@ -67,8 +67,9 @@ class About:
             raise UserError(f"{path}: config or training is no object; copy the checkpoint again.")
         try:
             config, files = ArgusConfig.from_dict(values["config"]), files_of(folder, values["files"])
+            names = class_names(values["categories"], config.transformer.classes)
             return cls(
-                config, tuple(map(str, values["categories"])), float(values["threshold"]), int(values["resolution"]),
+                config, names, float(values["threshold"]), int(values["resolution"]),
                 values["dtype"], values["training"], files,
             )  # fmt: skip
         except (UserError, TypeError, ValueError, OverflowError, AttributeError) as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from argus3d import engine
+from argus3d.arguments import positive, share
 from argus3d.data import sources
 from argus3d.data.derived_splits import DERIVED
 from argus3d.data.fetch_objaverse import add_fetch_objaverse
@@ -56,7 +57,7 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
     defaults: dict[str, Any] = {field.name: field.default for field in fields(PrepareConfig)}
     for name in COUNTS:
         what = f"{name.replace('_', ' ')} of a shape (default: {defaults[name]:,})"
-        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=defaults[name], help=what)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=positive, default=defaults[name], help=what)
     parser.add_argument("--no-pictures", action="store_true", help="draw no small picture of each shape")
     parser.add_argument("--views", action="store_true", help="also pictures from 12 sides, for image conditions")
     parser.add_argument(
@@ -65,7 +66,7 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--packed", action="store_true", help="write .zip files of many shapes in place of folders")
     parser.add_argument(
-        "--max-failed", type=float, default=MAX_FAILED, metavar="SHARE",
+        "--max-failed", type=share, default=MAX_FAILED, metavar="SHARE",
         help="stop once more than this share of all shapes failed (default: %(default)s)",
     )  # fmt: skip
     engine.add_arguments(parser)

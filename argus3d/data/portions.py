@@ -28,7 +28,7 @@ Record = dict[str, Any]  # of a failed item: its id and `failed`, the reason
 Made = Callable[[Sequence[Item]], Iterator[tuple[Item, ShapeFiles | str]]]  # the files of each, or why there are none
 
 MAX_FAILED = 0.5
-FEW_FAILED = 10  # so few stop no run, whatever their share
+FEW_FAILED = 10  # so few stop no run, whatever their share, unless they are all
 NO_MEMORY = "memory ran out; free some, or prepare again with fewer --workers."
 PACK_SIZE = 256  # shapes of a pack, where the source does not come in archives
 
@@ -118,7 +118,7 @@ def collect(
             records += found
             failed += sum("failed" in record for record in found)
             bar.update(len(portion.items))
-            if failed > max(max_failed * asked, FEW_FAILED):
+            if failed > max(max_failed * asked, FEW_FAILED) or 0 < failed == asked:
                 raise UserError(_summary(records, asked, failed))
     return sorted(records, key=lambda record: str(record["id"]))
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from argus3d.commands import positive
+from argus3d.arguments import positive
 from argus3d.config import ArgusConfig
 from argus3d.data.prepared import PreparedData, PreparedShape
 from argus3d.errors import UserError

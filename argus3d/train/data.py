@@ -11,6 +11,7 @@ from torch import Tensor
 
 from argus3d.data.prepared import PreparedShape
 from argus3d.data.shape_files import BOX
+from argus3d.errors import UserError
 
 HELD_BYTES = 2**32  # a third of a megabyte a shape: some 13,000 shapes
 
@@ -113,6 +114,11 @@ class OccupancyData:
         scaled = normalised(stored, matrix)
         cloud = _draw(stored.cloud, points, rng, scaled)
         cloud += rng.normal(0, 0.0005, cloud.shape).astype(np.float32)  # the released amount of noise
+        if queries > min(len(stored.uniform), len(stored.near)):
+            raise UserError(
+                f"{queries} queries of each kind are asked of a shape that has {len(stored.uniform)} uniform and "
+                f"{len(stored.near)} near ones; ask for fewer by --queries, or prepare with more."
+            )
         u = rng.choice(len(stored.uniform), queries, replace=False)
         n = rng.choice(len(stored.near), queries, replace=False)
         places = np.concatenate([stored.uniform[u], stored.near[n]]).astype(np.float64)

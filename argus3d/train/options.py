@@ -9,7 +9,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from argus3d import memory
-from argus3d.commands import positive
+from argus3d.arguments import natural, positive
 from argus3d.data.prepared import PreparedData, PreparedShape
 from argus3d.data.splits import read_part
 from argus3d.errors import UserError
@@ -17,6 +17,8 @@ from argus3d.train.data import Augmentation
 from argus3d.train.loop import SCHEDULES, LoopConfig
 from argus3d.train.processes import first, joined
 from argus3d.train.training import PARALLEL, Execution
+
+MOST_AUGMENTED = {"scale": 2.0, "scaled_share": 1.0, "yaw": 180.0}  # a shape seven times as long is none any more
 
 
 def add_options(parser: argparse.ArgumentParser, steps: int, batch: int, rate: float) -> None:
@@ -34,7 +36,7 @@ def add_options(parser: argparse.ArgumentParser, steps: int, batch: int, rate: f
     loop.add_argument("--batch-size", type=positive, default=batch, help="rows of a step (default: %(default)s)")
     loop.add_argument("--learning-rate", type=float, default=rate, help="its peak (default: %(default)s)")
     loop.add_argument("--schedule", choices=SCHEDULES, default="cosine", help="after the warm-up (default: cosine)")
-    loop.add_argument("--warmup", type=int, default=200, metavar="STEPS", help="(default: %(default)s)")
+    loop.add_argument("--warmup", type=natural, default=200, metavar="STEPS", help="(default: %(default)s)")
     loop.add_argument("--clip", type=float, default=1.0, metavar="NORM", help="of all gradients (default: 1.0)")
     loop.add_argument("--ema", type=float, default=0.0, metavar="DECAY", help="keep a moving average of the weights")
     loop.add_argument(
@@ -50,7 +52,7 @@ def add_options(parser: argparse.ArgumentParser, steps: int, batch: int, rate: f
     loop.add_argument(
         "--patience", type=int, default=0, metavar="N", help="end after N validations without a better --keep-best"
     )
-    loop.add_argument("--seed", type=int, default=0)
+    loop.add_argument("--seed", type=natural, default=0)
     how = parser.add_argument_group("machine", "may change when a run goes on")
     how.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
     how.add_argument("--parallel", choices=PARALLEL, help="how processes that torchrun starts share the work")
@@ -98,7 +100,19 @@ def augmentation(given: str | None, usual: Augmentation) -> Augmentation:
         raise UserError(f'--augmentation {given!r} is no JSON object such as {{"scale": 0.2}} ({error}).') from error
     if unknown := sorted(values.keys() - known):
         raise UserError(f"--augmentation has no {', '.join(unknown)}; it has {', '.join(sorted(known))}.")
+    for name, value in values.items():
+        _require_setting(name, value)
     return Augmentation(**{**asdict(usual), **values})
+
+
+def _require_setting(name: str, value: object) -> None:
+    if name.startswith("mirror"):
+        if not isinstance(value, bool):
+            raise UserError(f"--augmentation: {name} is {value!r}; say true or false.")
+        return
+    most = MOST_AUGMENTED[name]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        raise UserError(f"--augmentation: {name} is {value!r}; say a number in 0 .. {most:g}.")
 
 
 def shapes(data: PreparedData, split: Path, part: str) -> list[PreparedShape]:

@@ -23,7 +23,7 @@ def joined(device: str, parallel: str | None) -> Iterator[str]:
 
     Raises: UserError when there are several processes and `parallel` does not say how they share the work, or none.
     """
-    count = int(os.environ.get("WORLD_SIZE", "1"))
+    count = _number("WORLD_SIZE", "1")
     if parallel is None and count > 1:
         raise UserError(f"{count} processes were started; say --parallel ddp or --parallel fsdp.")
     if parallel is None:
@@ -34,7 +34,7 @@ def joined(device: str, parallel: str | None) -> Iterator[str]:
             f"--parallel {parallel} is for processes that torchrun starts; say "
             "`torchrun --nproc-per-node N -m argus3d train ...`."
         )
-    own = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
+    own = f"cuda:{_number('LOCAL_RANK')}" if device == "cuda" else device
     if own.startswith("cuda"):
         torch.cuda.set_device(own)
     dist.init_process_group("cpu:gloo,cuda:nccl" if own.startswith("cuda") else "gloo", timeout=PATIENCE)
@@ -42,6 +42,14 @@ def joined(device: str, parallel: str | None) -> Iterator[str]:
         yield own
     finally:
         dist.destroy_process_group()
+
+
+def _number(name: str, otherwise: str = "") -> int:
+    """What torchrun says in the environment. Raises: UserError for what it would not say."""
+    said = os.environ.get(name, otherwise)
+    if not said.isdecimal():
+        raise UserError(f"the environment says {name}={said!r}; unset it, or start by torchrun, which sets it.")
+    return int(said)
 
 
 def world() -> int:

@@ -10,6 +10,7 @@ from argus3d.data.files import npz
 from argus3d.data.prepare import prepare
 from argus3d.data.prepared import PreparedData
 from argus3d.engine import local
+from argus3d.errors import UserError
 from argus3d.train.data import Augmentation, OccupancyData, normalised
 from tests.argus3d.balls import SMALL, BallCatalogue
 
@@ -73,3 +74,9 @@ def test_files_are_read_when_they_are_asked_for(root: Path) -> None:
         assert (data.shape(2).cloud == 0.25).all()
     finally:
         path.write_bytes(before)
+
+
+def test_more_queries_than_are_stored_are_refused(root: Path) -> None:
+    data = OccupancyData(list(PreparedData(root, ["balls"]).shapes.values()))
+    with pytest.raises(UserError, match=r"100000 queries of each kind .* 400 uniform and 200 near"):
+        data.batch(np.array([0]), 10, 100_000, Augmentation(), np.random.default_rng(0))
