@@ -17,6 +17,7 @@ from argus3d.data.files import is_text
 from argus3d.data.pickles import require_modest
 from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
+from eval.extent import require_size
 from eval.sources import Job, chosen_points, jobs_of
 
 ARRAY_SUFFIXES = (".npy", ".npz", ".pt")
@@ -195,23 +196,26 @@ def _from_array(path: Path, points: int, seed: int, name: str) -> CloudSet:
         raise UserError(f"{path}: expected clouds of numbers, got {array.dtype}; save them as float32")
     if array.ndim != 3 or array.shape[2] != 3 or len(array) == 0:
         raise UserError(f"{path}: expected clouds of shape (N, P, 3) with N above 0, got {array.shape}")
+    labels = ids or tuple(f"{index:05d}" for index in range(len(array)))
+    if len(labels) != len(array):
+        raise UserError(f"{path}: {len(labels)} ids for {len(array)} clouds")
+    named = [f"{path}: cloud {index}" + f" ({item})" * bool(ids) for index, item in enumerate(labels)]
     bad = ~np.isfinite(array).all(axis=(1, 2))
     if bad.any():
-        raise UserError(f"{path}: cloud {int(np.argmax(bad))} holds a value that is not finite; repair or drop it")
+        raise UserError(f"{named[int(np.argmax(bad))]} holds a value that is not finite; repair or drop it")
     if array.shape[1] < points:
         raise UserError(
             f"{path}: clouds of {array.shape[1]} points, the protocol asks for {points}; sample more, "
             "or use a protocol of fewer points"
         )
-    labels = ids or tuple(f"{index:05d}" for index in range(len(array)))
-    if len(labels) != len(array):
-        raise UserError(f"{path}: {len(labels)} ids for {len(array)} clouds")
     drawn = np.stack(
         [
             cloud[chosen_points(cloud, points, item_rng(seed, item))].astype(np.float32)
             for cloud, item in zip(array, labels, strict=True)
         ]
     )
+    for cloud, which in zip(drawn, named, strict=True):
+        require_size(cloud, which)
     return CloudSet(name, drawn, labels, ("",) * len(labels), asked=len(labels))
 
 

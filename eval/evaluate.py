@@ -176,7 +176,7 @@ def points_of(clouds: CloudSet, role: str, protocol: Protocol) -> Points:
         )
     _demand_finite(clouds, role)
     positions = point_positions(clouds.clouds.shape[1], protocol.points, protocol.seed)
-    return normalize(clouds.clouds[:, positions], protocol.normalization, role)
+    return normalize(clouds.clouds[:, positions], protocol.normalization, role, clouds.ids)
 
 
 def _demand_finite(clouds: CloudSet, role: str) -> None:

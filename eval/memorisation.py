@@ -79,10 +79,11 @@ def evaluate_memorisation(
         distance itself. Intervals by bootstrap over generated shapes: the training set is what it is
     Raises : UserError for fewer than two training shapes, or none that is `like`
     """
-    many = np.concatenate([part.clouds for part in training])
-    if len(many) < 2:
+    if sum(len(part.clouds) for part in training) < 2:
         raise UserError("distances within the training set need two shapes or more; name more parts.")
-    made, known = (normalize(clouds, protocol.normalization) for clouds in (generated.clouds, many))
+    sources = (generated, *training)
+    made, *parts = (normalize(one.clouds, protocol.normalization, one.name, one.ids) for one in sources)
+    known = np.concatenate(parts)
     sets = Sets(ChamferPairs(np.concatenate([made, known]), kind=protocol.chamfer), len(made))
     novelty = compare_novelty(sets)
     ids = [item for part in training for item in part.ids]
@@ -90,7 +91,7 @@ def evaluate_memorisation(
     if not len(own):
         raise UserError("none of the training shapes is in the part that --like names; name a part of their split.")
     metrics = measure(novelty.generated.distance, own, protocol)
-    near = Counts(sum(part.asked for part in training), len(many), tuple(e for part in training for e in part.failed))
+    near = Counts(sum(part.asked for part in training), len(known), tuple(e for part in training for e in part.failed))
     return Result(
         name=name,
         kind="memorisation",
@@ -99,7 +100,7 @@ def evaluate_memorisation(
         metrics=metrics,
         data={"generated": clouds_sha256(made), "reference": clouds_sha256(known)},
         notes=(
-            f"{len(many)} training shapes; median distance of {len(own)} of them to their nearest other: "
+            f"{len(known)} training shapes; median distance of {len(own)} of them to their nearest other: "
             f"{np.median(own):.3g}, {NEAR:.0%} quantile {np.quantile(own, NEAR):.3g}",
         ),
     )

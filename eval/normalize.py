@@ -1,5 +1,7 @@
 """Named ways to bring clouds to a common place and size before distances are taken."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -8,17 +10,18 @@ NORMALIZATIONS = ("box", "box_2", "unit_sphere", "none")
 Clouds = npt.NDArray[np.float32]
 
 
-def normalize(clouds: Clouds, normalization: str, name: str = "clouds") -> Clouds:
+def normalize(clouds: Clouds, normalization: str, name: str = "clouds", ids: Sequence[str] = ()) -> Clouds:
     """Bring each cloud to a common place and size, by itself.
 
     clouds : (N, P, 3) float32
     normalization : "box": centre of the cloud's bounding box to 0, longest side 1; "box_2": the same with side 2,
         so within [-1, 1]; "unit_sphere": mean point to 0, farthest point at distance 1; "none": untouched
     name : what an error calls the set
+    ids : what an error calls the clouds, beside their place in the set
     returns : (N, P, 3) float32
     Raises : ValueError for an unknown name, or for a cloud whose points are all equal
     """
-    centre, scale = _frames(clouds, normalization, name)
+    centre, scale = _frames(clouds, normalization, name, ids)
     return _apply(clouds, centre, scale)
 
 
@@ -35,7 +38,7 @@ def normalize_pairs(generated: Clouds, reference: Clouds, normalization: str) ->
 
 
 def _frames(
-    clouds: Clouds, normalization: str, name: str
+    clouds: Clouds, normalization: str, name: str, ids: Sequence[str] = ()
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Centre (N, 1, 3) and size (N, 1, 1) of each cloud."""
     exact = clouds.astype(np.float64)
@@ -52,7 +55,8 @@ def _frames(
         raise ValueError(f"unknown normalization {normalization!r}; choose one of {', '.join(NORMALIZATIONS)}")
     if (size == 0).any():
         index = int(np.argmax(size[:, 0, 0] == 0))
-        raise ValueError(f"{name}: all points of cloud {index} are equal, it has no size to scale by; drop that cloud")
+        which = f"{index} ({ids[index]})" if ids else f"{index}"
+        raise ValueError(f"{name}: all points of cloud {which} are equal, it has no size to scale by; drop that cloud")
     return centre, size
 
 

@@ -14,6 +14,7 @@ from argus3d.data.prepared import PreparedData, PreparedShape, prepared_sources
 from argus3d.data.shape_files import CLOUD
 from argus3d.data.stores import Folder
 from argus3d.errors import UserError
+from eval.extent import require_size
 from eval.meshes import sample_mesh_file
 from eval.sample_folder import SampleRecord, read_manifest
 from eval.splits import is_split_part, load_part
@@ -138,9 +139,11 @@ def _draw_stored(shape: PreparedShape, points: int, rng: np.random.Generator) ->
     if not np.isfinite(stored).all():
         raise UserError(f"{shape.id} holds points that are not finite")
     chosen = chosen_points(stored, points, rng)
+    cloud = stored[chosen].astype(np.float32)
+    require_size(cloud, shape.id)
     if normals is None or normals.shape != stored.shape:
-        return stored[chosen].astype(np.float32), None
-    return stored[chosen].astype(np.float32), normals[chosen].astype(np.float32)
+        return cloud, None
+    return cloud, normals[chosen].astype(np.float32)
 
 
 def chosen_points(stored: npt.NDArray[Any], points: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:

@@ -56,7 +56,7 @@ def test_clouds_of_one_point() -> None:
     single = dataclasses.replace(AS_THEY_COME, points=1, emd_points=1)
     line = np.arange(20, dtype=np.float32)[:, None, None] * np.ones(3, np.float32)
     assert evaluate(line, line + 0.25, single).metrics["mmd_emd"].value == pytest.approx(3**0.5 / 4)
-    with pytest.raises(ValueError, match="generated: all points of cloud 0 are equal"):
+    with pytest.raises(ValueError, match=r"generated: all points of cloud 0 \(00000\) are equal"):
         evaluate(line, line + 0.25, dataclasses.replace(single, normalization="box"))
 
 

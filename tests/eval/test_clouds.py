@@ -145,6 +145,26 @@ def test_prepared_data_and_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         load_clouds("toys-v1/test", 16, 0, data_root=tmp_path / "elsewhere")
 
 
+def test_a_collapsed_shape_fails_by_id_and_the_rest_goes_on(tmp_path: Path) -> None:
+    write_prepared(tmp_path)
+    point = np.full((50, 3), 0.25, np.float16)
+    np.savez(tmp_path / "toys" / "chair" / "t1" / "pointcloud.npz", points=point, normals=point)
+    found = load_clouds(str(tmp_path / "toys"), 16, 0)
+    assert found.ids == ("t0", "t2") and found.asked == 3
+    assert found.failed == (("t1", "t1: all of its points are equal, so that it has no size; repair or drop it"),)
+
+
+def test_a_collapsed_cloud_of_an_array_is_named_with_its_file(tmp_path: Path) -> None:
+    clouds = np.random.default_rng(0).random((3, 20, 3)).astype(np.float32)
+    clouds[1] = 7
+    np.save(tmp_path / "a.npy", clouds)
+    np.savez(tmp_path / "b.npz", clouds=clouds, ids=np.array(["x", "y", "z"]))
+    for name, which in (("a.npy", "cloud 1"), ("b.npz", r"cloud 1 \(y\)")):
+        with pytest.raises(UserError, match=rf"{name}: {which}: all of its points are equal"):
+            load_clouds(str(tmp_path / name), 8, 0)
+    assert load_clouds(str(tmp_path / "a.npy"), 1, 0).clouds.shape == (3, 1, 3), "a single point is no collapse"
+
+
 def test_bad_sources_are_named(tmp_path: Path) -> None:
     bad = np.zeros((3, 20, 3), np.float32)
     bad[1, 4, 0] = np.nan

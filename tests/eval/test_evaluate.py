@@ -171,7 +171,7 @@ def poke(clouds: Clouds, value: float) -> Clouds:
         (shapes(0, points=60), shapes(1, points=60), "60 points, protocol smoke asks for 64"),
         (shapes(0, 20), shapes(1, 19), "--count 19"),
         (shapes(0, 1), shapes(1, 1), "sets of one shape"),
-        (np.ones((20, 64, 3), np.float32), shapes(1), "generated: all points of cloud 0 are equal"),
+        (np.ones((20, 64, 3), np.float32), shapes(1), r"generated: all points of cloud 0 \(00000\) are equal"),
         (shapes(0)[0], shapes(1), "expected clouds of shape"),
     ],
 )

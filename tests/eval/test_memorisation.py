@@ -75,6 +75,13 @@ def test_a_single_training_shape_has_no_distances() -> None:
         evaluate_memorisation(ellipsoids("d", 3, 2), [ellipsoids("a", 1, 0)], SMOKE)
 
 
+def test_a_training_shape_without_size_is_named() -> None:
+    training = [ellipsoids("one", 3, 1), ellipsoids("two", 3, 2)]
+    training[1].clouds[2] = 0
+    with pytest.raises(ValueError, match=rf"two: all points of cloud 2 \({training[1].ids[2]}\) are equal"):
+        evaluate_memorisation(ellipsoids("made", 3, 3), training, SMOKE)
+
+
 def test_the_command_draws_other_points_of_training_shapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_toys(Path("data"), {"chair": 12}, points=600)
