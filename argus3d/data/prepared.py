@@ -89,8 +89,9 @@ class PreparedData:
         Raises: UserError when a source has not been prepared, or two of them share an id.
         """
         self.root = root
+        self.sources = prepared_sources(root) if sources is None else list(sources)
         self.shapes: dict[str, PreparedShape] = {}
-        for source in prepared_sources(root) if sources is None else sources:
+        for source in self.sources:
             for record in _records(root / source):
                 shape = PreparedShape(record, _place(root / source, record))
                 other = self.shapes.setdefault(shape.id, shape)
@@ -102,7 +103,12 @@ class PreparedData:
         """The shapes of `ids`, in that order. Raises: UserError when some are missing, naming the first."""
         missing = [item_id for item_id in ids if item_id not in self.shapes]
         if missing:
-            raise UserError(f"{len(missing)} of {len(ids)} shapes are not under {self.root}, first {missing[0]}.")
+            others = ", ".join(name for name in prepared_sources(self.root) if name not in self.sources)
+            raise UserError(
+                f"{len(missing)} of {len(ids)} shapes are not in the sources searched under {self.root} "
+                f"({', '.join(self.sources) or 'none'}), first {missing[0]}; "
+                + (f"name their source with --source (there are {others})." if others else "prepare their source.")
+            )
         return [self.shapes[item_id] for item_id in ids]
 
 

@@ -182,8 +182,10 @@ def test_one_bad_shape_stops_nothing_and_is_named(tmp_path: Path) -> None:
     manifest = prepare(BallCatalogue(broken=("ball-01",)), tmp_path, SMALL, engine=local(1))
     assert manifest["counts"] == {"asked": 6, "found": 5, "failed": 1}
     assert manifest["failed"][0][0] == "ball-01" and "no faces" in manifest["failed"][0][1]
-    with pytest.raises(UserError, match=r"1 of 2 shapes are not under .* first ball-01"):
+    with pytest.raises(UserError, match=r"1 of 2 shapes are not in .*\(balls\), first ball-01; prepare their source"):
         PreparedData(tmp_path, ["balls"]).select(["ball-00", "ball-01"])
+    with pytest.raises(UserError, match=r"1 of 1 shapes are not in .*\(none\), .* with --source \(there are balls\)"):
+        PreparedData(tmp_path, []).select(["ball-00"])
 
 
 class Surprising(BallCatalogue):
