@@ -242,5 +242,10 @@ def _torch_array(path: Path) -> npt.NDArray[Any]:
     import torch  # heavy, and needed by this one format only
 
     require_modest(path)
-    tensor = torch.load(path, map_location="cpu", weights_only=True)
-    return np.asarray(tensor.numpy())
+    found = torch.load(path, map_location="cpu", weights_only=True)
+    what = found.dtype if isinstance(found, torch.Tensor) else type(found).__name__
+    try:
+        return np.asarray(found.detach().numpy())
+    except (AttributeError, TypeError, RuntimeError) as error:  # no tensor, a type unknown to numpy, a sparse one
+        wanted = "one tensor (N, P, 3) of float16, float32 or float64"
+        raise ValueError(f"it holds {what}; save {wanted}, as torch.save(clouds, path)") from error

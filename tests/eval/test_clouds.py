@@ -145,6 +145,16 @@ def test_prepared_data_and_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         load_clouds("toys-v1/test", 16, 0, data_root=tmp_path / "elsewhere")
 
 
+def test_a_file_of_torch_says_what_it_must_hold(tmp_path: Path) -> None:
+    clouds, path = torch.rand(3, 20, 3), tmp_path / "a.pt"
+    for content, what in (({"clouds": clouds}, "dict"), (clouds.bfloat16(), r"torch\.bfloat16"), ([clouds], "list")):
+        torch.save(content, path)
+        with pytest.raises(UserError, match=rf"a\.pt: .*holds {what}; save one tensor \(N, P, 3\) of float16, float32"):
+            load_clouds(str(path), 8, 0)
+    torch.save(clouds.requires_grad_(), path)
+    assert load_clouds(str(path), 20, 0).clouds.shape == (3, 20, 3)
+
+
 def test_a_collapsed_shape_fails_by_id_and_the_rest_goes_on(tmp_path: Path) -> None:
     write_prepared(tmp_path)
     point = np.full((50, 3), 0.25, np.float16)
