@@ -17,7 +17,7 @@ from argus3d.data.files import is_text
 from argus3d.data.pickles import require_modest
 from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
-from eval.extent import require_size
+from eval.extent import require_single, require_size
 from eval.sources import Job, chosen_points, jobs_of
 
 ARRAY_SUFFIXES = (".npy", ".npz", ".pt")
@@ -208,15 +208,12 @@ def _from_array(path: Path, points: int, seed: int, name: str) -> CloudSet:
             f"{path}: clouds of {array.shape[1]} points, the protocol asks for {points}; sample more, "
             "or use a protocol of fewer points"
         )
-    drawn = np.stack(
-        [
-            cloud[chosen_points(cloud, points, item_rng(seed, item))].astype(np.float32)
-            for cloud, item in zip(array, labels, strict=True)
-        ]
-    )
-    for cloud, which in zip(drawn, named, strict=True):
-        require_size(cloud, which)
-    return CloudSet(name, drawn, labels, ("",) * len(labels), asked=len(labels))
+    drawn = []
+    for cloud, item, which in zip(array, labels, named, strict=True):
+        require_single(cloud, which)
+        drawn.append(cloud[chosen_points(cloud, points, item_rng(seed, item))].astype(np.float32))
+        require_size(drawn[-1], which)
+    return CloudSet(name, np.stack(drawn), labels, ("",) * len(labels), asked=len(labels))
 
 
 def _read_array(path: Path) -> tuple[npt.NDArray[Any], tuple[str, ...]]:

@@ -17,6 +17,7 @@ from eval.distances.kept import Kept
 from eval.distances.neighbours import Pairs
 from eval.distances.sets import Sets
 from eval.distances.tiles import tiled
+from eval.extent import require_single
 from eval.kinds import Kind, kinds, point_positions
 from eval.normalize import normalize
 from eval.progress import SILENT, Progress
@@ -222,10 +223,13 @@ def _opened(
 
 
 def _as_set(role: str, clouds: npt.ArrayLike) -> CloudSet:
-    array = np.asarray(clouds, dtype=np.float32)
+    array = np.asarray(clouds)
     if array.ndim != 3 or array.shape[2] != 3:
         raise ValueError(f"{role}: expected clouds of shape (N, P, 3), got {array.shape}")
     if array.shape[0] == 0 or array.shape[1] == 0:
         raise ValueError(f"{role}: empty, shape {array.shape}; give at least two clouds of at least one point")
     ids = tuple(f"{index:05d}" for index in range(len(array)))
-    return CloudSet(role, array, ids, ("",) * len(ids), asked=len(ids))
+    for index, cloud in enumerate(array):
+        if np.isfinite(cloud).all():  # else `points_of` refuses it
+            require_single(cloud, f"{role}: cloud {index}")
+    return CloudSet(role, array.astype(np.float32, copy=False), ids, ("",) * len(ids), asked=len(ids))

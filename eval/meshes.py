@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from argus3d.data.formats.mesh_files import read_mesh_file
 from argus3d.errors import UserError
+from eval.extent import require_single
 
 Points = npt.NDArray[np.float32]
 
@@ -28,10 +29,11 @@ def sample_triangles(
 
     triangles : (F, 3, 3) float64, corners
     returns : points and unit normals of their triangles, (points, 3) float32
-    Raises : UserError for corners that are not finite, or no area at all
+    Raises : UserError for corners that are not finite or too far for single precision, or no area at all
     """
     if not np.isfinite(triangles).all():
         raise UserError(f"{name}: vertices that are not finite")
+    require_single(triangles, name)
     first = triangles[:, 0]
     edge_a, edge_b = triangles[:, 1] - first, triangles[:, 2] - first
     normals = np.cross(edge_a, edge_b)

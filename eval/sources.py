@@ -14,7 +14,7 @@ from argus3d.data.prepared import PreparedData, PreparedShape, prepared_sources
 from argus3d.data.shape_files import CLOUD
 from argus3d.data.stores import Folder
 from argus3d.errors import UserError
-from eval.extent import require_size
+from eval.extent import require_single, require_size
 from eval.meshes import sample_mesh_file
 from eval.sample_folder import SampleRecord, read_manifest
 from eval.splits import is_split_part, load_part
@@ -138,6 +138,7 @@ def _draw_stored(shape: PreparedShape, points: int, rng: np.random.Generator) ->
     stored, normals = shape.cloud(), shape.normals()
     if not np.isfinite(stored).all():
         raise UserError(f"{shape.id} holds points that are not finite")
+    require_single(stored, shape.id)
     chosen = chosen_points(stored, points, rng)
     cloud = stored[chosen].astype(np.float32)
     require_size(cloud, shape.id)

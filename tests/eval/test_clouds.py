@@ -1,6 +1,7 @@
 """Sets of clouds from every kind of source, and what goes wrong with them."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -173,6 +174,45 @@ def test_a_collapsed_cloud_of_an_array_is_named_with_its_file(tmp_path: Path) ->
         with pytest.raises(UserError, match=rf"{name}: {which}: all of its points are equal"):
             load_clouds(str(tmp_path / name), 8, 0)
     assert load_clouds(str(tmp_path / "a.npy"), 1, 0).clouds.shape == (3, 1, 3), "a single point is no collapse"
+
+
+FAR = "too far from the origin for its size: .* centre it first"
+
+
+def test_a_mesh_that_single_precision_would_bend_fails_by_id(tmp_path: Path) -> None:
+    box = trimesh.creation.box((1, 0.5, 0.25))
+    for name, away in (("near", 0), ("bearable", 5_000), ("far", 500_000)):
+        write_mesh(tmp_path / f"{name}.obj")
+        (tmp_path / f"{name}.obj").write_text(trimesh.Trimesh(box.vertices + away, box.faces).export(file_type="obj"))
+    found = load_clouds(str(tmp_path), 64, 0)
+    assert found.ids == ("bearable.obj", "near.obj") and [item for item, _ in found.failed] == ["far.obj"]
+    assert re.search(FAR, found.failed[0][1])
+
+
+def test_a_prepared_shape_that_single_precision_would_bend_fails_by_id(tmp_path: Path) -> None:
+    write_prepared(tmp_path)
+    points = np.random.default_rng(0).random((50, 3)) + 1e6
+    np.savez(tmp_path / "toys" / "lamp" / "t2" / "pointcloud.npz", points=points, normals=points)
+    found = load_clouds(str(tmp_path / "toys"), 16, 0)
+    assert [item for item, _ in found.failed] == ["t2"] and re.search(f"t2: lies {FAR}", found.failed[0][1])
+
+
+@pytest.mark.parametrize(
+    ("factor", "away", "words"),
+    [
+        (1e-3, 1e6, f"cloud 0: lies {FAR}"),
+        (1e39, 0, "cloud 0: a coordinate of .*e.38 is beyond single precision"),
+        (1e-43, 0, "cloud 0: its longest side of 9.*e-44 is too small"),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_an_array_that_single_precision_would_bend_is_named(
+    factor: float, away: float, words: str, tmp_path: Path
+) -> None:
+    clouds = np.random.default_rng(0).random((3, 20, 3))
+    np.save(tmp_path / "a.npy", clouds * factor + away)
+    with pytest.raises(UserError, match=rf"a\.npy: {words}"):
+        load_clouds(str(tmp_path / "a.npy"), 8, 0)
 
 
 def test_bad_sources_are_named(tmp_path: Path) -> None:

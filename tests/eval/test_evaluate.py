@@ -173,6 +173,8 @@ def poke(clouds: Clouds, value: float) -> Clouds:
         (shapes(0, 1), shapes(1, 1), "sets of one shape"),
         (np.ones((20, 64, 3), np.float32), shapes(1), r"generated: all points of cloud 0 \(00000\) are equal"),
         (shapes(0)[0], shapes(1), "expected clouds of shape"),
+        (shapes(0), shapes(1).astype(np.float64) + 1e6, "reference: cloud 0: lies too far from the origin"),
+        (shapes(0).astype(np.float64) * 1e39, shapes(1), "generated: cloud 0: a coordinate of .* is beyond single"),
     ],
 )
 def test_bad_input_names_the_set_and_the_way_out(generated: Clouds, reference: Clouds, words: str) -> None:
