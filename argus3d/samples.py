@@ -25,6 +25,8 @@ _MAX_NAME = 60  # bytes of words in a name; an id and a suffix are added to it
 class SampleFolder:
     """Collects shapes one by one; what an interrupted run left is taken up again when the settings are the same.
 
+    A shape of which a file is gone counts as not made.
+
     settings : everything that decides the shapes; kept in `settings.json`
     format : of the mesh files, one of `FORMATS`
     """
@@ -38,8 +40,10 @@ class SampleFolder:
         path, way_out = self.folder / "settings.json", "name another folder, or remove this one"
         if path.exists() and read_json(path, way_out) != json.loads(json.dumps(self.settings)):
             raise UserError(f"{self.folder} holds shapes of other settings (see {path}); name another folder.")
-        for record in sorted((self.folder / "records").glob("*.json")):
-            self._records[record.stem] = read_json_object(record, "remove it, and its shape is made again")
+        for path in sorted((self.folder / "records").glob("*.json")):
+            record = read_json_object(path, "remove it, and its shape is made again")
+            if all((self.folder / name).is_file() for name in self._names(path.stem, record.get("file") is None)):
+                self._records[path.stem] = record
 
     def __contains__(self, sample_id: str) -> bool:
         return sample_id in self._records
@@ -65,10 +69,15 @@ class SampleFolder:
         record = made.record | facts
         for name, content in made.files.items():
             write_atomically(self.folder / name, content)
-        with beside(self.folder / "tokens" / f"{record['id']}.npy") as scratch:
+        with beside(self.folder / _tokens_name(record["id"])) as scratch:
             np.save(scratch, made.tokens)
         write_json(self.folder / "records" / f"{record['id']}.json", record)
         self._records[record["id"]] = record
+
+    def _names(self, sample_id: str, empty: bool) -> list[str]:
+        """The files of a shape beside its record."""
+        drawn = [] if empty else [_mesh_name(sample_id, self.format), _picture_name(sample_id)]
+        return [*drawn, _tokens_name(sample_id)]
 
     def finish(self, ids: list[str], checkpoint: dict[str, Any], command: str) -> dict[str, Any]:
         """Write the manifest of `ids`, in that order, and return it."""
@@ -94,16 +103,28 @@ class SampleFiles:
 
 def sample_files(sample: Sample, file_type: str) -> SampleFiles:
     """The mesh in one of `FORMATS`, the picture and the record of a shape; an empty one has no files."""
-    mesh = f"meshes/{sample.id}.{file_type}"
+    mesh = _mesh_name(sample.id, file_type)
     files = {}
     if not sample.empty:
         files[mesh] = mesh_bytes(sample.vertices, sample.faces, file_type)
-        files[f"pictures/{sample.id}.png"] = render_png(sample.vertices, sample.faces)
+        files[_picture_name(sample.id)] = render_png(sample.vertices, sample.faces)
     record = {
         "id": sample.id, "category": sample.category, "seed": sample.seed, "file": mesh if files else None,
         "empty": sample.empty,
     }  # fmt: skip
     return SampleFiles(record, files, sample.tokens)
+
+
+def _mesh_name(sample_id: str, file_type: str) -> str:
+    return f"meshes/{sample_id}.{file_type}"
+
+
+def _picture_name(sample_id: str) -> str:
+    return f"pictures/{sample_id}.png"
+
+
+def _tokens_name(sample_id: str) -> str:
+    return f"tokens/{sample_id}.npy"
 
 
 def mesh_bytes(vertices: NDArray[np.floating], faces: NDArray[np.int32], file_type: str) -> bytes:
@@ -123,7 +144,7 @@ def read_tokens(folder: Path) -> NDArray[np.int64]:
     ids = [sample.get("id") if isinstance(sample, dict) else None for sample in found]
     if not ids or not all(map(is_name, ids)):
         raise UserError(f"{path} names no samples, or one whose id is no name; make the folder again.")
-    tokens = [_tokens_of(folder / "tokens" / f"{sample_id}.npy") for sample_id in ids]
+    tokens = [_tokens_of(folder / _tokens_name(str(sample_id))) for sample_id in ids]
     if len({array.shape for array in tokens}) > 1:
         raise UserError(f"{folder / 'tokens'} holds sequences of several lengths; make the folder again.")
     return np.stack(tokens)

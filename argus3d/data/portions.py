@@ -52,12 +52,18 @@ def portions_of(catalogue: Catalogue | Archived, items: Sequence[Item], packed: 
     return [Portion(f"{index:05d}", part) for index, part in enumerate(slices)]
 
 
-def fill_folders(made: Made, folder: Path, portion: Portion, record_name: str = RECORD) -> list[Record]:
-    """Make what has no record yet, each in `folder`/<category>/<id>; the records of all."""
+def fill_folders(
+    made: Made, folder: Path, portion: Portion, whole: Callable[[Path, Record], bool], record_name: str = RECORD
+) -> list[Record]:
+    """Make what is not whole yet, each in `folder`/<category>/<id>; the records of all.
+
+    whole : whether a shape's folder has all files that its record stands for
+    """
     targets = {item.id: folder / item.category / item.id for item in portion.items}
-    finished = {item_id: read_record(target, record_name) for item_id, target in targets.items()}
-    records = [record for record in finished.values() if record]
-    for item, shape in made([item for item in portion.items if not finished[item.id]]):
+    found = {item_id: read_record(target, record_name) for item_id, target in targets.items()}
+    finished = {item_id: record for item_id, record in found.items() if record and whole(targets[item_id], record)}
+    records = list(finished.values())
+    for item, shape in made([item for item in portion.items if item.id not in finished]):
         if isinstance(shape, ShapeFiles):
             write_shape(targets[item.id], shape, record_name)
         records.append(_record(item, shape))

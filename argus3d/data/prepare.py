@@ -22,8 +22,16 @@ from argus3d.data.portions import (
     fill_pack,
     portions_of,
 )
-from argus3d.data.shape_files import PrepareConfig, ShapeFiles, files_of_sampled, files_of_solid
-from argus3d.data.stores import PACKS, records_file
+from argus3d.data.shape_files import (
+    CLOUD,
+    PICTURE,
+    RENDER,
+    PrepareConfig,
+    ShapeFiles,
+    files_of_sampled,
+    files_of_solid,
+)
+from argus3d.data.stores import PACKS, Folder, read_arrays, records_file
 from argus3d.engine import Engine, local
 from argus3d.errors import UserError
 
@@ -79,7 +87,18 @@ def _start(
 ) -> Callable[[Portion], list[Record]]:
     """What a worker does with a portion."""
     made = partial(_made, catalogue, config)
-    return partial(fill_pack, made, folder) if packed else partial(fill_folders, made, folder)
+    if packed:
+        return partial(fill_pack, made, folder)
+    return partial(fill_folders, made, folder, whole=partial(_is_whole, config.pictures))
+
+
+def _is_whole(pictures: bool, folder: Path, record: Record) -> bool:
+    """Whether the files of a shape are there; a cloud without normals has no pictures."""
+    if not all((folder / name).is_file() for name in record.get("sha256") or ()):
+        return False
+    if not pictures or all((folder / name).is_file() for name in (RENDER, PICTURE)):
+        return True
+    return read_arrays(Folder(folder), CLOUD, "normals")[0] is None
 
 
 def _made(

@@ -60,7 +60,15 @@ def _start(catalogue: Catalogue | Archived, folder: Path, packed: bool) -> Calla
     made = partial(_made, catalogue)
     if packed:
         return partial(fill_pack, made, folder, place=views_pack)
-    return partial(fill_folders, made, folder, record_name=VIEWS_RECORD)
+    drawn = not isinstance(catalogue, Archived)
+    return partial(fill_folders, made, folder, whole=partial(_are_whole, drawn), record_name=VIEWS_RECORD)
+
+
+def _are_whole(drawn: bool, folder: Path, record: Record) -> bool:
+    """Whether the pictures of a shape are there, and the cameras of those that are drawn here."""
+    there = {path.stem for path in (folder / VIEWS).glob("*")}
+    wanted = [f"{index:03d}" for index in range(record["views"])] + ["cameras"] * drawn
+    return there.issuperset(wanted)
 
 
 def _made(catalogue: Catalogue | Archived, items: Sequence[Item]) -> Iterator[tuple[Item, ShapeFiles | str]]:

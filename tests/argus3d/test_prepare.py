@@ -62,6 +62,14 @@ class DrawnBalls:
         yield from ((item_id, (b"front", b"side")) for item_id in ids)
 
 
+class BareBalls(DrawnBalls):
+    """Without normals."""
+
+    def samples(self, ids: Sequence[str]) -> Iterator[tuple[str, Sampled | UserError]]:
+        for item_id, sampled in super().samples(ids):
+            yield item_id, sampled if isinstance(sampled, UserError) else replace(sampled, normals=None)
+
+
 def test_the_layout_is_that_of_occupancy_networks(prepared: Path) -> None:
     folder = prepared / "balls" / "chair" / "ball-02"
     with np.load(folder / "points.npz") as points:
@@ -89,6 +97,33 @@ def test_workers_and_interruptions_change_no_byte(prepared: Path, tmp_path: Path
     (half / "points.npz").write_bytes(b"cut short")
     prepare(BallCatalogue(), root, SMALL, engine=local(2))
     assert contents(root) == contents(prepared)
+
+
+@pytest.mark.parametrize("catalogue", [BallCatalogue(count=2), DrawnBalls()])
+def test_a_finished_shape_of_which_a_file_is_gone_is_made_again(
+    catalogue: BallCatalogue | DrawnBalls, tmp_path: Path
+) -> None:
+    config = replace(SMALL, surface_points=200, uniform_points=300)
+    prepare(catalogue, tmp_path, config, engine=local(1))
+    before, other = contents(tmp_path), tmp_path / catalogue.name / "chair" / "ball-00" / "points.npz"
+    kept, folder = other.stat().st_mtime_ns, tmp_path / catalogue.name / "lamp" / "ball-01"
+    for lost in [path.name for path in folder.iterdir() if path.name != "record.json"]:
+        (folder / lost).unlink()
+        prepare(catalogue, tmp_path, config, engine=local(1))
+        assert contents(tmp_path) == before, lost
+    for lost in ("render.png", "picture.png"):
+        (folder / lost).unlink()
+    prepare(catalogue, tmp_path, config, engine=local(1))
+    assert contents(tmp_path) == before and other.stat().st_mtime_ns == kept
+
+
+def test_a_cloud_without_normals_is_whole_without_pictures(tmp_path: Path) -> None:
+    config = replace(SMALL, surface_points=200, uniform_points=300)
+    prepare(BareBalls(), tmp_path, config, engine=local(1))
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("pointcloud.npz")}
+    prepare(BareBalls(), tmp_path, config, engine=local(1))
+    assert not list(tmp_path.rglob("*.png"))
+    assert {path: path.stat().st_mtime_ns for path in times} == times, "what is whole is not made again"
 
 
 def test_packs_hold_the_same_shapes_as_folders(prepared: Path, tmp_path: Path) -> None:

@@ -34,6 +34,10 @@ def test_twelve_views_stand_beside_each_shape_and_resume(tmp_path: Path) -> None
     (folder / "img" / "003.png").write_bytes(b"cut short")
     prepare_views(catalogue, tmp_path, engine=local(2))
     assert contents(tmp_path) == before
+    for lost in ("003.png", "cameras.npz"):
+        (folder / "img" / lost).unlink()
+        prepare_views(catalogue, tmp_path, engine=local(1))
+        assert contents(tmp_path) == before, lost
 
 
 def test_some_shapes_alone_get_views_and_the_others_later(tmp_path: Path) -> None:

@@ -44,6 +44,20 @@ def manifest(folder: Path) -> dict:
     return json.loads((folder / "manifest.json").read_text())
 
 
+def test_a_finished_shape_of_which_a_file_is_gone_is_made_again(tiny: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a"
+    assert sample(tiny, out, "--category", "lamp", "--format", "obj") == 0
+    before = {path: path.read_bytes() for path in out.glob("*/*")}
+    times = {path: path.stat().st_mtime_ns for path in before if path.stem != "lamp-0001"}
+    lost = [path for path in before if path.stem == "lamp-0001" and path.parent.name != "records"]
+    assert len(lost) == 3
+    for path in lost:
+        path.unlink()
+        assert sample(tiny, out, "--category", "lamp", "--format", "obj") == 0
+        assert {found: found.read_bytes() for found in out.glob("*/*")} == before
+    assert {path: path.stat().st_mtime_ns for path in times} == times, "what is whole is not made again"
+
+
 @pytest.mark.parametrize("form", samples.FORMATS)
 def test_every_format_holds_the_same_shape(form: str, tiny: Path, tmp_path: Path) -> None:
     assert sample(tiny, tmp_path / "a", "--category", "lamp", "--format", form) == 0

@@ -75,6 +75,17 @@ def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path: Path) -> None:
     assert Balls.calls == [], "what is whole is not made again"
 
 
+@pytest.mark.parametrize("lost", ["meshes/chair-0002.ply", "pictures/lamp-0001.png", "tokens/chair-0000.npy"])
+def test_a_finished_shape_of_which_a_file_is_gone_is_made_again(lost: str, tmp_path: Path) -> None:
+    counts = {"chair": 3, "lamp": 2}
+    sample_into(tmp_path, FactoryModel(BALLS.factory), counts, 0, "score")
+    before, kept = contents(tmp_path), (tmp_path / "meshes" / "chair-0001.ply").stat().st_mtime_ns
+    (tmp_path / lost).unlink()
+    sample_into(tmp_path, FactoryModel(BALLS.factory), counts, 0, "score")
+    assert contents(tmp_path) == before
+    assert len(Balls.calls) == 1 and (tmp_path / "meshes" / "chair-0001.ply").stat().st_mtime_ns == kept
+
+
 def test_processes_make_the_same_bytes(tmp_path: Path) -> None:
     for side, by in (("here", None), ("there", local(2))):
         sample_into(tmp_path / side, FactoryModel(BALLS.factory), {"chair": BATCH + 2, "lamp": 3}, 0, "score", by)
