@@ -31,7 +31,13 @@ Points = npt.NDArray[np.float32]
 TOO_LARGE = 10.0  # times another shape, to be of the same unit
 
 
-def evaluate(generated: npt.ArrayLike, reference: npt.ArrayLike, protocol: str | Protocol = "argus3d-v1") -> Result:
+class InputError(UserError, ValueError):
+    """What `evaluate` refuses: in words for people, and a ValueError as of any function in Python."""
+
+
+def evaluate(
+    generated: npt.ArrayLike, reference: npt.ArrayLike, protocol: str | Path | Protocol = "argus3d-v1"
+) -> Result:
     """Measure generated clouds against reference clouds.
 
     generated : (G, P, 3) float32, P at least the protocol's points
@@ -39,13 +45,14 @@ def evaluate(generated: npt.ArrayLike, reference: npt.ArrayLike, protocol: str |
     protocol : a preset's name, a JSON file, or a Protocol
     returns : Result; `result.metrics["one_nna_cd"].value`, `.low`, `.high`
     Raises : ValueError naming set and index for an empty set or cloud, a value that is not finite, points all equal,
-        fewer points than the protocol asks for, clouds or sets of different sizes, or sets of one
+        fewer points than the protocol asks for, clouds or sets of different sizes, or sets of one; an InputError for
+        what is no array of numbers, or no protocol
     """
-    chosen = protocol if isinstance(protocol, Protocol) else get_protocol(protocol)
     try:
-        return evaluate_sets(_as_set("generated", generated), _as_set("reference", reference), chosen)
+        sets = _as_set("generated", generated), _as_set("reference", reference)
+        return evaluate_sets(*sets, _as_protocol(protocol))
     except UserError as error:
-        raise ValueError(str(error)) from error
+        raise InputError(str(error)) from error
 
 
 def evaluate_sets(
@@ -222,12 +229,33 @@ def _opened(
     return tiled(kind.open_pairs, engine, kept)
 
 
+def _as_protocol(protocol: str | Path | Protocol) -> Protocol:
+    if isinstance(protocol, Protocol):
+        return protocol
+    if not isinstance(protocol, str | Path):
+        raise UserError(f"protocol: expected a preset's name, a JSON file or a Protocol, got {protocol!r}")
+    return get_protocol(str(protocol))
+
+
+def _as_array(role: str, clouds: npt.ArrayLike) -> npt.NDArray[Any]:
+    """What is given for a set, as numbers of whatever type."""
+    if any(map(np.ma.is_masked, clouds if isinstance(clouds, list | tuple) else [clouds])):
+        raise UserError(f"{role}: some points are masked, and clouds are measured whole; give all points of each")
+    try:
+        array = np.asarray(clouds)
+    except Exception as error:  # of numpy for lists of unequal lengths, or of what wants to be an array
+        raise UserError(f"{role}: expected clouds of shape (N, P, 3), each of as many points ({error})") from error
+    if array.dtype.kind not in "fiu":
+        raise UserError(f"{role}: expected clouds of numbers, got {array.dtype}; give them as float32")
+    return array
+
+
 def _as_set(role: str, clouds: npt.ArrayLike) -> CloudSet:
-    array = np.asarray(clouds)
+    array = _as_array(role, clouds)
     if array.ndim != 3 or array.shape[2] != 3:
-        raise ValueError(f"{role}: expected clouds of shape (N, P, 3), got {array.shape}")
+        raise UserError(f"{role}: expected clouds of shape (N, P, 3), got {array.shape}")
     if array.shape[0] == 0 or array.shape[1] == 0:
-        raise ValueError(f"{role}: empty, shape {array.shape}; give at least two clouds of at least one point")
+        raise UserError(f"{role}: empty, shape {array.shape}; give at least two clouds of at least one point")
     ids = tuple(f"{index:05d}" for index in range(len(array)))
     for index, cloud in enumerate(array):
         if np.isfinite(cloud).all():  # else `points_of` refuses it

@@ -3,12 +3,14 @@
 import dataclasses
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 
 from argus3d.errors import UserError
 from eval.clouds import CloudSet
@@ -180,6 +182,36 @@ def poke(clouds: Clouds, value: float) -> Clouds:
 def test_bad_input_names_the_set_and_the_way_out(generated: Clouds, reference: Clouds, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         evaluate(generated, reference, SMOKE)
+
+
+def masked(clouds: Clouds) -> Clouds:
+    return np.ma.masked_less(clouds, 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([[[0.0, 1, 2]], [[0.0, 1, 2], [3, 4, 5]]], "expected clouds of shape (N, P, 3), each of as many points"),
+        ([[["a", "b", "c"]]], "expected clouds of numbers, got <U1; give them as float32"),
+        ("household-v1/test", "expected clouds of numbers, got <U17; give them as float32"),
+        (shapes(0) + 1j, "expected clouds of numbers, got complex64; give them as float32"),
+        (torch.rand(2, 64, 3).bfloat16(), "expected clouds of shape (N, P, 3), each of as many points"),
+        (masked(shapes(0)), "some points are masked"),
+        (list(map(masked, shapes(0))), "some points are masked"),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_what_is_no_array_of_clouds_is_refused_by_set(given: Any, words: str) -> None:
+    for sets, role in (((given, shapes(1)), "generated"), ((shapes(1), given), "reference")):
+        with pytest.raises(UserError, match=f"^{role}: {re.escape(words)}") as caught:
+            evaluate(*sets, SMOKE)
+        assert isinstance(caught.value, ValueError)
+
+
+def test_what_is_no_protocol_is_refused() -> None:
+    given: Any = 3
+    with pytest.raises(UserError, match="protocol: expected a preset's name, a JSON file or a Protocol, got 3"):
+        evaluate(shapes(0), shapes(1), given)
 
 
 def test_reconstruction_of_pairs() -> None:
