@@ -6,6 +6,7 @@ Each shape is drawn from a random stream of its own, (seed, id): order, count an
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from argus3d.data.pickles import require_modest
 from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
 from eval.extent import require_single, require_size
-from eval.sources import Job, chosen_points, jobs_of
+from eval.sources import Job, chosen_points, jobs_of, tried
 
 ARRAY_SUFFIXES = (".npy", ".npz", ".pt")
 
@@ -167,15 +168,13 @@ def _gather(name: str, jobs: list[Job], points: int, seed: int, with_normals: bo
     normals: list[Points] = []
     failed: list[tuple[str, str]] = []
     for job in jobs:
-        try:
-            if job.problem:
-                raise UserError(job.problem)
-            cloud, own = job.draw(points, item_rng(seed, job.id))
-            clouds.append(cloud)
-            found.append(job)
-            normals += [own] if with_normals and own is not None else []
-        except (UserError, OSError) as error:
-            failed.append((job.id, str(error)))
+        drawn = tried(job, partial(job.draw, points, item_rng(seed, job.id)), failed)
+        if drawn is None:
+            continue
+        cloud, own = drawn
+        clouds.append(cloud)
+        found.append(job)
+        normals += [own] if with_normals and own is not None else []
     if not clouds:
         first = f"the first: {failed[0][0]}: {failed[0][1]}" if failed else "it names none"
         raise UserError(f"{name}: none of its {len(jobs)} shapes gave a cloud; {first}")

@@ -5,6 +5,7 @@ Clouds will not do: a light field is what a surface hides and shows, and points 
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from eval.distances.sets import Sets
 from eval.protocol import Protocol
 from eval.results import MetricValue
 from eval.set_metrics import set_metrics
-from eval.sources import jobs_of_folder
+from eval.sources import Job, jobs_of_folder, tried
 
 NAME = "lfd_like"  # ends the metrics' names
 
@@ -63,18 +64,15 @@ def load_light_fields(
         )
     jobs = [job for job in jobs_of_folder(folder) if only is None or job.id in only]
     kept = _Kept(cache)
-    found, fields, failed = [], [], []
+    found: list[Job] = []
+    fields: list[LightField] = []
+    failed: list[tuple[str, str]] = []
     try:
         for job in jobs:
-            try:
-                if job.problem:
-                    raise UserError(job.problem)
-                if job.file is None:
-                    raise UserError("light fields need meshes, and prepared data hold points; give a folder of meshes")
-                fields.append(kept.light_field(job.file))
+            field = tried(job, partial(kept.light_field, job.file), failed)
+            if field is not None:
+                fields.append(field)
                 found.append(job)
-            except (UserError, OSError) as error:
-                failed.append((job.id, str(error)))
     finally:
         kept.save()  # of an interrupted run, what there is
     if not found:
@@ -126,7 +124,9 @@ class _Kept:
         if version == VERSION and fields.shape[1:] == SHAPE:  # else all are made again
             self._known = dict(zip(keys, fields, strict=True))
 
-    def light_field(self, path: Path) -> LightField:
+    def light_field(self, path: Path | None) -> LightField:
+        if path is None:
+            raise UserError("light fields need meshes, and prepared data hold points; give a folder of meshes")
         if not path.is_file():
             raise UserError(f"{path.name}: file is missing")
         if self._path is None:

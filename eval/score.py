@@ -46,7 +46,8 @@ def main(argv: Sequence[str]) -> int:
     made, real = (_clouds(side, arguments, protocol) for side in (generated, reference))
     by = arguments.cache, arguments.device, arguments.backend, engine.elsewhere(arguments)
     result = evaluate_sets(made, real, protocol, runs.row_name(arguments), *by, progress=Told())
-    result = replace(result, notes=(*result.notes, *_left_out(generated), *_left_out(reference)))
+    left_out = [*_left_out("generated", generated), *_left_out("reference", reference)]
+    result = replace(result, notes=(*result.notes, *left_out))
     if arguments.light_fields:
         result = _with_light_fields(result, (generated, made), (reference, real), arguments.cache)
     data = about_samples(generated.source, made.categories, reference.selection, arguments.data_root)
@@ -148,10 +149,10 @@ def _clouds(side: Side, arguments: argparse.Namespace, protocol: Protocol) -> Cl
     return clouds
 
 
-def _left_out(side: Side) -> list[str]:
+def _left_out(role: str, side: Side) -> list[str]:
     if side.selection is None or not side.selection.left_out:
         return []
-    return [f"{side.selection.left_out} shapes of {side.source} whose class is not known were left out"]
+    return [f"{side.selection.left_out} {role} shapes whose class is not known were left out"]
 
 
 def _with_light_fields(

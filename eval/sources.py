@@ -1,10 +1,11 @@
 """Which shapes a folder or a split holds, and how each is read."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from eval.sample_folder import SampleRecord, read_manifest
 from eval.splits import is_split_part, load_part
 
 Points = npt.NDArray[np.float32]
+Made = TypeVar("Made")
 
 EMPTY = "empty: the manifest says this sample has no surface"
 
@@ -31,6 +33,7 @@ class Job:
     file : the mesh, None where there is none
     source : the catalogue it comes from, "" where unknown
     prepared : where the shape is prepared data
+    root : the folder of its source, from which reasons of failure name files
     draw : (points, stream) -> (points, 3) float32 and the normals there, or None
     """
 
@@ -41,6 +44,24 @@ class Job:
     problem: str = ""
     source: str = ""
     prepared: PreparedShape | None = None
+    root: Path = Path()
+
+    def reason(self, error: Exception) -> str:
+        """What an error says, with files named from the root on: results do not tell where sources lay."""
+        spelled = {str(root).rstrip("/") for root in (self.root, self.root.absolute(), self.root.resolve())}
+        longest = sorted(map(re.escape, spelled), key=len, reverse=True)
+        return re.sub(rf"(?<![^\s'\"(])({'|'.join(longest)})/", "", str(error))
+
+
+def tried(job: Job, work: Callable[[], Made], failed: list[tuple[str, str]]) -> Made | None:
+    """What `work` makes of a shape, None where it fails; then id and reason are told to `failed`."""
+    try:
+        if job.problem:
+            raise UserError(job.problem)
+        return work()
+    except (UserError, OSError) as error:
+        failed.append((job.id, job.reason(error)))
+        return None
 
 
 def jobs_of(source: str, data_root: Path | None) -> list[Job]:
@@ -69,17 +90,18 @@ def jobs_of_folder(folder: Path) -> list[Job]:
     if "samples" in manifest:
         return [_job_of_sample(SampleRecord(folder, entry)) for entry in manifest["samples"]]
     if "shapes" in manifest:
-        return [_job_of_prepared(shape) for shape in PreparedData(folder.parent, [folder.name]).shapes.values()]
+        prepared = PreparedData(folder.parent, [folder.name]).shapes.values()
+        return [_job_of_prepared(shape, folder) for shape in prepared]
     sampled = sorted(folder.rglob(CLOUD))
     if sampled:
-        return [_job_of_cloud(path.parent) for path in sampled]
+        return [_job_of_cloud(path.parent, folder) for path in sampled]
     meshes = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MESH_SUFFIXES)
     if not meshes:
         raise UserError(
             f"{folder}: no samples manifest, no {CLOUD}, no meshes ({' '.join(MESH_SUFFIXES)}); "
             "for an array name the file itself"
         )
-    return [_job_of_mesh(path, path.relative_to(folder)) for path in meshes]
+    return [_job_of_mesh(path, folder) for path in meshes]
 
 
 def checkpoint_facts(folder: Path) -> dict[str, Any]:
@@ -98,22 +120,23 @@ def prepared_shapes(data_root: Path) -> dict[str, PreparedShape]:
 def _job_of_sample(record: SampleRecord) -> Job:
     place = record.file or record.folder  # a sample without a file has a problem, so that nothing is read
     problem = "" if record.file and not record.empty else str(record.said.get("problem") or EMPTY)
-    return Job(record.id, record.category, place, partial(sample_mesh_file, place), problem)
+    return Job(record.id, record.category, place, partial(sample_mesh_file, place), problem, root=record.folder)
 
 
-def _job_of_mesh(path: Path, below: Path) -> Job:
+def _job_of_mesh(path: Path, root: Path) -> Job:
+    below = path.relative_to(root)
     category = below.parts[0] if len(below.parts) > 1 else ""
-    return Job(below.as_posix(), category, path, partial(sample_mesh_file, path))
+    return Job(below.as_posix(), category, path, partial(sample_mesh_file, path), root=root)
 
 
-def _job_of_cloud(folder: Path) -> Job:
+def _job_of_cloud(folder: Path, root: Path) -> Job:
     """A shape in the layout of prepared data that no manifest speaks of."""
-    return _job_of_prepared(PreparedShape({"id": folder.name, "category": folder.parent.name}, Folder(folder)))
+    return _job_of_prepared(PreparedShape({"id": folder.name, "category": folder.parent.name}, Folder(folder)), root)
 
 
-def _job_of_prepared(shape: PreparedShape) -> Job:
+def _job_of_prepared(shape: PreparedShape, root: Path) -> Job:
     source = str(shape.record.get("source", ""))
-    return Job(shape.id, shape.category, None, partial(_draw_stored, shape), source=source, prepared=shape)
+    return Job(shape.id, shape.category, None, partial(_draw_stored, shape), source=source, prepared=shape, root=root)
 
 
 def jobs_of_split(source: str, data_root: Path) -> list[Job]:
@@ -124,7 +147,7 @@ def jobs_of_split(source: str, data_root: Path) -> list[Job]:
     """
     ids = load_part(source, data_root)
     there = prepared_shapes(data_root)  # a split may mix sources, whose ids never collide: the whole root is searched
-    return [_job_of_prepared(there[item]) if item in there else _missing(item) for item in ids]
+    return [_job_of_prepared(there[item], data_root) if item in there else _missing(item) for item in ids]
 
 
 def _missing(item: str) -> Job:

@@ -8,6 +8,7 @@ parts in `parts.npz`, an array (M, 3) a shape, in the frame of the shape.
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
 from eval.results import Counts
 from eval.sample_folder import read_manifest, read_samples
-from eval.sources import Job, jobs_of, jobs_of_folder
+from eval.sources import Job, jobs_of, jobs_of_folder, tried
 
 Points = npt.NDArray[np.float32]
 
@@ -169,10 +170,5 @@ def _demand_even(folder: Path, tasks: Sequence[Task]) -> None:
 
 
 def _cloud(job: Job, points: int, seed: int, failed: list[tuple[str, str]]) -> Points | None:
-    try:
-        if job.problem:
-            raise UserError(job.problem)
-        return job.draw(points, item_rng(seed, job.id))[0]
-    except (UserError, OSError) as error:
-        failed.append((job.id, str(error)))
-        return None
+    drawn = tried(job, partial(job.draw, points, item_rng(seed, job.id)), failed)
+    return None if drawn is None else drawn[0]

@@ -74,6 +74,30 @@ def test_broken_and_missing_meshes_are_named_not_dropped(tmp_path: Path) -> None
     assert "cannot be read as .ply" in reasons["s0"] and "no such file" in reasons["s1"]
 
 
+def test_reasons_name_files_from_the_source_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_samples(tmp_path / "made")
+    write_mesh(tmp_path / "made" / "made" / "a.ply")
+    monkeypatch.chdir(tmp_path)
+    read = Path.read_bytes
+
+    def locked(path: Path) -> bytes:
+        if path.name in ("s1.ply", "a.ply"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    def reason(source: str, item: str) -> str:
+        return dict(load_clouds(source, 8, 0).failed)[item]
+
+    monkeypatch.setattr(Path, "read_bytes", locked)
+    for source in ("made", str(tmp_path / "made"), "./made/../made/"):
+        assert "Permission denied: 'meshes/s1.ply'" in reason(source, "s1")
+    (tmp_path / "made" / "manifest.json").unlink()
+    for source in ("made", str(tmp_path / "made")):
+        assert "Permission denied: 'made/a.ply'" in reason(source, "made/a.ply")
+    monkeypatch.chdir(tmp_path / "made")
+    assert "Permission denied: 'made/a.ply'" in reason(".", "made/a.ply")
+
+
 @pytest.mark.parametrize("suffix", [".ply", ".obj", ".glb", ".stl", ".off"])
 def test_a_folder_of_meshes_takes_classes_from_sub_folders(tmp_path: Path, suffix: str) -> None:
     write_mesh(tmp_path / "chair" / f"a{suffix}")

@@ -76,7 +76,7 @@ def test_the_command_of_the_manual(root: Path) -> None:
     assert result["data"]["trained_on"] == "household-v1/train, components-v1/train, procedural-v1/train"
     assert result["data"]["seen_in_training"] == "none of 3 reference shapes, by id"
     assert len(result["data"]["checkpoint"]) == 64
-    assert "1 shapes of objaverse-v1/test-core whose class is not known were left out" in result["notes"]
+    assert "1 reference shapes whose class is not known were left out" in result["notes"]
     assert (root / "r-samples" / "manifest.json").is_file()
 
 

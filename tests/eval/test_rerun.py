@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import trimesh
 
 from eval.cli import main
 from eval.rerun import differences
@@ -23,6 +24,7 @@ COMMANDS = (
     "guided done toys-v1/test",
     "memorisation a.npy toys-v1/test",
 )
+OF_FOLDERS = "score done toys-v1/test --count 5"
 
 
 @pytest.fixture
@@ -111,6 +113,28 @@ def test_files_that_moved_are_found_by_the_words_of_today(place: Path, rerun: Re
     code, _, said = rerun("out.json")
     assert code == 1 and "go where it was typed, or type it" in said
     assert rerun("--data-root elsewhere out.json")[0] == 0
+
+
+@pytest.mark.parametrize("command", (OF_FOLDERS, *COMMANDS[2:]), ids=lambda command: command.split()[0])
+def test_why_shapes_failed_does_not_depend_on_where_they_lay(command: str, place: Path, rerun: Rerun) -> None:
+    Path("data/toys/chair/toys-chair-01/pointcloud.npz").write_bytes(b"damaged")
+    made(command)
+    failed = json.loads(Path("out.json").read_text())["counts"]["reference"]["failed"]
+    assert [item for item, _ in failed] == ["toys-chair-01"]
+    assert failed[0][1].startswith("pointcloud.npz of toys/chair/toys-chair-01 cannot be read")
+    Path("data").rename("moved")
+    for root in ("moved", place / "moved", "moved/../moved"):
+        assert rerun(f"out.json --data-root {root}")[:1] == (0,)
+
+
+def test_notes_do_not_tell_where_sources_lay(place: Path, rerun: Rerun) -> None:
+    for size, name in ((1, "one/box/a"), (2, "one/box/b"), (3, "one/c"), (4, "two/box/a"), (5, "two/box/b")):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        trimesh.creation.box((size, 1, 1)).export(f"{name}.ply")
+    made("score one two --category box")
+    notes = json.loads(Path("out.json").read_text())["notes"]
+    assert "1 generated shapes whose class is not known were left out" in notes
+    assert rerun(f"out.json score {place / 'one'} ./two/../two --category box")[0] == 0
 
 
 def test_what_is_kept_is_another_file(place: Path, rerun: Rerun) -> None:
