@@ -12,6 +12,7 @@ from eval.baselines import of_reference, of_training
 from eval.completion import evaluate_completion
 from eval.overlap import about_samples
 from eval.protocol import Protocol
+from eval.results import require_place
 from eval.sample_folder import read_parts
 from eval.selection import select
 from eval.sources import Job, jobs_of
@@ -28,6 +29,7 @@ def main(argv: Sequence[str]) -> int:
     add_arguments(parser)
     runs.add_arguments(parser)
     arguments = parser.parse_args(argv)
+    require_place(arguments.out)
     protocol = runs.get(arguments)
     tasks = read_tasks(arguments.folder, arguments.reference, arguments.data_root, categories(arguments))
     parts = read_parts(arguments.folder, [task.shape.id for task in tasks])

@@ -9,6 +9,7 @@ from pathlib import Path
 from eval import runs
 from eval.completion_command import about, add_arguments, categories, in_place
 from eval.guided import evaluate_guided
+from eval.results import require_place
 from eval.task_folder import read_tasks
 from eval.view_features import ENCODERS, ViewFeatures
 
@@ -32,6 +33,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--cache", type=Path, help="folder that keeps features of views between runs")
     runs.add_arguments(parser)
     arguments = parser.parse_args(argv)
+    require_place(arguments.out)
     protocol = runs.get(arguments)
     tasks, others = (
         read_tasks(folder, arguments.reference, arguments.data_root, categories(arguments)) if folder else []

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from eval import runs
 from eval.clouds import halves
 from eval.evaluate import evaluate_sets
+from eval.results import require_place
 
 
 def main(argv: Sequence[str]) -> int:
@@ -17,6 +18,7 @@ def main(argv: Sequence[str]) -> int:
     runs.add_device(parser, "Chamfer distances")
     runs.add_arguments(parser)
     arguments = parser.parse_args(argv)
+    require_place(arguments.out)
     protocol = runs.get(arguments)
     first, second = halves(runs.load(arguments.reference, arguments, protocol), protocol.seed)
     by = arguments.device, arguments.backend

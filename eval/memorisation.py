@@ -27,7 +27,7 @@ from eval.metrics.novelty import compare_novelty
 from eval.normalize import normalize
 from eval.overlap import about_samples
 from eval.protocol import Protocol
-from eval.results import Counts, MetricValue, Result
+from eval.results import Counts, MetricValue, Result, require_place
 from eval.selection import select
 from eval.set_metrics import unit_of
 from eval.splits import load_part
@@ -50,6 +50,7 @@ def main(argv: Sequence[str]) -> int:
     )
     runs.add_arguments(parser)
     arguments = parser.parse_args(argv)
+    require_place(arguments.out)
     protocol = runs.get(arguments)
     # Another seed: a training shape among the samples shall not have the very same points.
     generated = load_clouds(arguments.generated, protocol.points, protocol.seed + 1, arguments.data_root)

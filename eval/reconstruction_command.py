@@ -8,6 +8,7 @@ from pathlib import Path
 from eval import runs
 from eval.overlap import about_samples
 from eval.reconstruction import evaluate_reconstruction, read_groups, read_ious, reconstruction_points
+from eval.results import require_place
 from eval.selection import select
 
 
@@ -21,6 +22,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("reference", help=runs.SOURCE)
     runs.add_arguments(parser)
     arguments = parser.parse_args(argv)
+    require_place(arguments.out)
     protocol = runs.get(arguments)
     points = reconstruction_points(protocol)
     sources = arguments.generated, arguments.reference

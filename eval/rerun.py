@@ -20,7 +20,7 @@ from typing import Any
 
 from argus3d.data.files import write_json
 from argus3d.errors import UserError
-from eval.results import RECORD, Result, read
+from eval.results import Result, read, record_path, require_place
 
 COMMANDS = {
     "score": "eval.score",
@@ -45,8 +45,8 @@ def main(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(own)
     if arguments.tolerance < 0:
         raise UserError(f"--tolerance {arguments.tolerance} must be 0 or more.")
-    if arguments.out and arguments.out.resolve() == arguments.result.resolve():
-        raise UserError(f"{arguments.out} is the result that is to be repeated; give --out another name.")
+    if arguments.out:
+        _require_other(arguments.out, arguments.result)
     was = read_result(arguments.result)
     words = typed or recorded(arguments.result)
     if arguments.data_root is not None:
@@ -58,6 +58,12 @@ def main(argv: Sequence[str]) -> int:
         print(line, file=sys.stderr)
     print(json.dumps(_report(was, found, arguments.tolerance), indent=1, sort_keys=True, allow_nan=False))
     return int(bool(found))
+
+
+def _require_other(out: Path, result: Path) -> None:
+    require_place(out)
+    if record_path(out).resolve() == record_path(result).resolve():
+        raise UserError(f"{out} is the result that is to be repeated, or has its record; give --out another name.")
 
 
 def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -103,7 +109,7 @@ def recorded(path: Path) -> list[str]:
     Raises : UserError where there is none or it says nothing that can be repeated; and for a generator of a user's own:
         no code is run because a file says so
     """
-    record = path.with_suffix(RECORD)
+    record = record_path(path)
     again = f"type it: argus3d-eval rerun {shlex.quote(str(path))} score SAMPLES REFERENCE"
     if not record.is_file():
         raise UserError(f"{path}: {record.name}, which holds the command, is not beside it; {again}")

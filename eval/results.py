@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from argus3d.data.files import write_json
+from argus3d.errors import UserError
 from eval.protocol import Protocol
 
 SCHEMA = 1
-RECORD = ".run.json"  # in the place of a result's .json: its run record
+RECORD = ".run.json"  # ends the name of a run record
 DIRECTIONS = ("lower", "higher", "towards")
 LIBRARIES = ("numpy", "scipy", "numba", "trimesh", "torch")
 
@@ -118,9 +119,29 @@ class Result:
             raise ValueError(f"not a result ({error!r}); measure again") from error
 
 
+def record_path(path: Path) -> Path:
+    """The run record beside a result: a.run.json of a.json, v.1.run.json of v.1."""
+    return path.with_name(path.name.removesuffix(".json") + RECORD)
+
+
+def require_place(path: Path) -> None:
+    """Refuse, before anything is measured, where no result can lie.
+
+    Raises : UserError for a name of run records, a folder, or a place below a file
+    """
+    if path.name.endswith(RECORD):
+        raise UserError(f"{path}: names that end in {RECORD} are those of run records; give --out another name.")
+    folder = next((place for place in (path, record_path(path)) if place.is_dir()), None)
+    if folder is not None:
+        raise UserError(f"{folder} is a folder, where a file is to be written; give --out another name.")
+    nearest = next(place for place in path.absolute().parents if place.exists())
+    if not nearest.is_dir():
+        raise UserError(f"{path} cannot be written, as {nearest} is a file and no folder; give --out another name.")
+
+
 def write(result: Result, run_record: Mapping[str, Any], path: Path) -> None:
-    """Write the run record to `<name>.run.json` beside `path`, then the result to `path`."""
-    write_json(path.with_suffix(RECORD), dict(run_record))
+    """Write the run record beside `path`, then the result to `path`."""
+    write_json(record_path(path), dict(run_record))
     write_json(path, result.to_json())
 
 

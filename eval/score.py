@@ -16,7 +16,7 @@ from eval.light_fields import light_field_metrics, load_light_fields
 from eval.overlap import about_samples
 from eval.progress import Told
 from eval.protocol import Protocol
-from eval.results import Result
+from eval.results import Result, require_place
 from eval.selection import Selection, select
 from eval.splits import is_split_part
 
@@ -33,6 +33,7 @@ def main(argv: Sequence[str]) -> int:
     """Measure a generated set against a reference set."""
     start = time.monotonic()
     arguments, sources = parsed(argv)
+    require_place(arguments.out)
     command = runs.command("score", argv)
     protocol = runs.get(arguments)
     model = find_model(arguments)

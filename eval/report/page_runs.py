@@ -11,7 +11,7 @@ from argus3d.errors import UserError
 from eval.report.markup import Cell, Table
 from eval.report.rows import ROLES, Row, read_rows
 from eval.report.task_tables import TASKS
-from eval.results import RECORD
+from eval.results import RECORD, record_path
 
 OTHERWISE = "measure again, or remove it"
 
@@ -106,7 +106,7 @@ def _names(homes: Sequence[Path]) -> dict[Path, str]:
 
 
 def _record(path: Path) -> dict[str, Any]:
-    record = path.with_suffix(RECORD)
+    record = record_path(path)
     if not record.is_file():
         return {}
     said = read_json_object(record, OTHERWISE)

@@ -12,7 +12,7 @@ from argus3d.data.files import write_json
 from argus3d.errors import UserError
 from eval import runs
 from eval.report import sensitivity_tables
-from eval.results import run_record
+from eval.results import record_path, require_place, run_record
 from eval.sensitivity.shapes import Pair, other_reference, pair_of_result, pair_of_sets
 from eval.sensitivity.study import study
 from eval.table import SENSITIVITY
@@ -22,11 +22,13 @@ def main(argv: Sequence[str]) -> int:
     """Measure pairs of sets by one choice after another; write .json, .md, .csv and .tex."""
     start = time.monotonic()
     arguments = _parsed(argv)
+    base = str(arguments.out)
+    path = Path(base + ".json")
+    require_place(path)
     found = [entry for words in _groups(arguments.sensitivity) for entry in _studies(words, arguments)]
     content = {"schema": sensitivity_tables.SCHEMA, "kind": "sensitivity", "pairs": found}
-    base = str(arguments.out)
-    write_json(Path(base + ".run.json"), run_record(time.monotonic() - start, runs.command("table", argv)))
-    write_json(Path(base + ".json"), content)
+    write_json(record_path(path), run_record(time.monotonic() - start, runs.command("table", argv)))
+    write_json(path, content)
     sensitivity_tables.write(content, base)
     return 0
 

@@ -14,7 +14,7 @@ from eval import runs
 from eval.clouds import ARRAY_SUFFIXES, CloudSet, load_clouds, thin
 from eval.evaluate import clouds_sha256, demand_comparable, points_of
 from eval.protocol import Protocol
-from eval.results import Result, read
+from eval.results import Result, read, record_path
 from eval.score import measured_sets
 
 Points = npt.NDArray[np.float32]
@@ -66,7 +66,7 @@ def pair_of_result(path: Path) -> Pair:
 
     Raises : UserError where there is no such record, another command made the result, or its sets are others by now
     """
-    result, record = read(path), path.with_suffix(".run.json")
+    result, record = read(path), record_path(path)
     if not record.is_file():
         raise UserError(f"{path}: {record.name}, which names its two sets, is not beside it; name the two sets instead")
     words = shlex.split(str(json.loads(record.read_text()).get("command", "")))

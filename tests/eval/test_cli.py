@@ -115,6 +115,31 @@ def test_a_failure_is_one_sentence_and_leaves_the_result(arrays: Path, capsys: p
     assert out.read_text() == "earlier"
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["score none none", "halves none", "completion none toys-v1/test", "guided none toys-v1/test",
+     "reconstruction none none", "memorisation none toys-v1/test", "rerun none.json"],
+)  # fmt: skip
+def test_where_no_result_can_lie_is_said_before_anything_is_read(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("held.run.json").mkdir()
+    Path("file").write_text("mine")
+    for out, expected in (
+        ("folder", "folder is a folder, where a file is to be written; give --out another name."),
+        ("held.json", "held.run.json is a folder"),
+        ("file/out.json", "file is a file and no folder"),
+        ("file/deep/out.json", "file is a file and no folder"),
+        ("new/a.run.json", "names that end in .run.json are those of run records"),
+    ):
+        assert main([*command.split(), "--out", out]) == 1
+        printed = capsys.readouterr()
+        assert expected in printed.err.splitlines()[-1] and len(printed.err.splitlines()) == 1 and printed.out == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder", "held.run.json"]
+
+
 def test_wrong_usage_exits_with_two(capsys: pytest.CaptureFixture[str]) -> None:
     for words in ([], ["score"], ["measure"]):
         with pytest.raises(SystemExit) as exit_:

@@ -107,6 +107,17 @@ def test_without_a_record_the_command_is_typed(place: Path, rerun: Rerun) -> Non
     assert rerun("out.json score b.npy a.npy")[0] == 1
 
 
+def test_every_result_has_a_record_of_its_own(place: Path, rerun: Rerun) -> None:
+    commands = {"v.1": "score a.npy b.npy", "v.2": "score b.npy a.npy", "v.json": "halves b.npy"}
+    for out, command in commands.items():
+        assert main(shlex.split(f"{command} {BY} --out {out}")) == 0
+    for out, command in commands.items():
+        assert command in json.loads(Path(f"{out.removesuffix('.json')}.run.json").read_text())["command"]
+        assert rerun(out)[0] == 0
+    code, _, said = rerun("v.json --out v")
+    assert code == 1 and "v is the result that is to be repeated, or has its record" in said
+
+
 def test_files_that_moved_are_found_by_the_words_of_today(place: Path, rerun: Rerun) -> None:
     made("memorisation a.npy toys-v1/test")
     Path("data").rename("elsewhere")

@@ -64,6 +64,13 @@ def test_what_it_cannot_measure_it_says(place: Path, capsys: pytest.CaptureFixtu
     assert "no measurement of sensitivity of schema 1" in refused("old.json")
 
 
+def test_a_record_of_a_result_is_not_overwritten(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = Path("results/a.run.json").read_bytes()
+    assert main(["table", "--sensitivity", "results/a.json", "--out", "results/a.run"]) == 1
+    assert "are those of run records" in capsys.readouterr().err
+    assert Path("results/a.run.json").read_bytes() == before
+
+
 def test_tables_of_results_are_as_before(place: Path) -> None:
     assert main(["table", "results/a.json", "--out", "plain"]) == 0
     assert "**Generated against reference shapes**" in Path("plain.md").read_text()
