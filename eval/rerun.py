@@ -18,9 +18,9 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from argus3d.data.files import write_json
+from argus3d.data.files import read_json_object, write_json
 from argus3d.errors import UserError
-from eval.results import Result, read, record_path, require_place
+from eval.results import Result, read, record_path, require_place, write
 
 COMMANDS = {
     "score": "eval.score",
@@ -146,7 +146,7 @@ def repeated(words: Sequence[str], was: Result, out: Path | None) -> Result:
     if words[0] not in COMMANDS:
         raise UserError(f"argus3d-eval {words[0]} measures nothing; rerun knows {', '.join(COMMANDS)}.")
     with tempfile.TemporaryDirectory() as place:
-        protocol, target = Path(place) / "protocol.json", out or Path(place) / "again.json"
+        protocol, target = Path(place) / "protocol.json", Path(place) / "again.json"
         write_json(protocol, was.protocol.to_json())
         own = ["--name", was.name, "--protocol", str(protocol), "--out", str(target)]
         if words[0] == "score" and any(word.startswith(("--ch", "--g")) for word in words):
@@ -161,7 +161,12 @@ def repeated(words: Sequence[str], was: Result, out: Path | None) -> Result:
                 f"{error}\nThe command is repeated here, and its paths are those of then; go where it was typed, or "
                 "type it behind the result with the paths of today."
             ) from error
-        return read(target)
+        now = read(target)
+        if out is not None:
+            # What was run names places that are gone by then; this is the command that gives the same.
+            said = read_json_object(record_path(target)) | {"command": shlex.join(["argus3d-eval", *words])}
+            write(now, said, out)
+        return now
 
 
 def differences(was: Mapping[str, Any], now: Mapping[str, Any], tolerance: float = 0.0) -> list[Difference]:

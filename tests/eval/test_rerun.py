@@ -11,6 +11,7 @@ import pytest
 import trimesh
 
 from eval.cli import main
+from eval.protocol import get_protocol
 from eval.rerun import differences
 from tests.eval.task_folders import edit, prepare, write_tasks
 from tests.eval.toys import BOXES
@@ -154,6 +155,21 @@ def test_what_is_kept_is_another_file(place: Path, rerun: Rerun) -> None:
     assert code == 1 and "out.json is the result that is to be repeated" in said and files() == before
     assert rerun("--out again.json out.json")[0] == 0
     assert Path("again.json").read_bytes() == before["out.json"] and Path("again.run.json").is_file()
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.split()[0])
+def test_what_is_kept_has_the_command_of_what_was_repeated(command: str, place: Path, rerun: Rerun) -> None:
+    fields = {key: value for key, value in get_protocol("smoke").to_json().items() if key != "hash"}
+    Path("own.json").write_text(json.dumps(fields | {"name": "own"}))
+    assert main(shlex.split(f"{command} --data-root data --protocol own.json --out out.json")) == 0
+    Path("data").rename("moved")
+    assert rerun("out.json --data-root moved --out again.json")[0] == 0
+    first, again = (json.loads(Path(f"{name}.run.json").read_text()) for name in ("out", "again"))
+    assert again["command"] == first["command"].replace(" --data-root data", "") + " --data-root moved"
+    assert again["machine"] == first["machine"] and again.keys() == first.keys()
+    assert rerun("again.json --out once_more.json")[0] == 0
+    assert Path("once_more.json").read_bytes() == Path("out.json").read_bytes()
+    assert json.loads(Path("once_more.run.json").read_text())["command"] == again["command"]
 
 
 def test_a_file_starts_no_code_and_a_user_does(place: Path, rerun: Rerun) -> None:

@@ -42,6 +42,13 @@ def test_of_a_result_and_of_its_two_sets_it_is_the_same(place: Path, capsys: pyt
     assert Path("both.md").read_text() == "\n".join([Path("one.md").read_text()] * 2)
 
 
+def test_of_a_result_that_was_repeated_it_is_the_same(place: Path) -> None:
+    assert main(["rerun", "results/a.json", "--out", "again.json"]) == 0
+    for result, out in (("results/a.json", "one"), ("again.json", "two")):
+        assert main(["table", "--sensitivity", result, "--out", out, "--cache", "kept"]) == 0
+    assert Path("one.json").read_bytes() == Path("two.json").read_bytes()
+
+
 def test_what_it_cannot_measure_it_says(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def refused(*words: str) -> str:
         capsys.readouterr()
