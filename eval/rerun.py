@@ -10,11 +10,12 @@ import argparse
 import importlib
 import io
 import json
+import math
 import shlex
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ COMMANDS = {
 # Where things go and who computes: no number depends on it, and nothing that is there may be written to. Name and
 # protocol are the result's own.
 LEFT_OUT = ("--out", "--name", "--protocol", "--cache", "--samples", "--engine", "--address", "--workers")
+OPTIONS = ("--data-root", "--tolerance", "--out")  # of rerun itself, each with a value
 BEGINNINGS = ("--", "argus3d-eval")  # of a command that is typed
 NUMBERS = ("metrics", "per_category")  # compared within the tolerance
 
@@ -43,14 +45,12 @@ def main(argv: Sequence[str]) -> int:
     """Measure again, compare, and say what differs; 0 where nothing does."""
     own, typed = _split(argv)
     arguments = _parser().parse_args(own)
-    if arguments.tolerance < 0:
-        raise UserError(f"--tolerance {arguments.tolerance} must be 0 or more.")
     if arguments.out:
         _require_other(arguments.out, arguments.result)
     was = read_result(arguments.result)
     words = typed or recorded(arguments.result)
     if arguments.data_root is not None:
-        words = [*without(words, ("--data-root",)), "--data-root", str(arguments.data_root)]
+        words = [*without(words, ("--data-root",)), f"--data-root={arguments.data_root}"]
     print(f"repeats: {shlex.join(['argus3d-eval', *without(words, LEFT_OUT)])}", file=sys.stderr)
     now = repeated(words, was, arguments.out)
     found = differences(was.to_json(), now.to_json(), arguments.tolerance)
@@ -67,8 +67,18 @@ def _require_other(out: Path, result: Path) -> None:
 
 
 def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The words for `rerun` itself, and the command that is typed behind them, without what all commands begin with."""
-    start = next((place for place, word in enumerate(argv) if word in (*BEGINNINGS, *COMMANDS)), len(argv))
+    """The words for `rerun` itself, and the command that is typed behind them, without what all commands begin with.
+
+    Results and the values of options may be named like commands.
+    """
+    start, named = 0, False
+    while start < len(argv):
+        word = argv[start]
+        if word in BEGINNINGS or (named and word in COMMANDS):
+            break
+        valued = len(word) > len("--") and any(option.startswith(word) for option in OPTIONS)
+        named = named or not word.startswith("-")
+        start += 2 if valued else 1
     words = list(argv[start:])
     while words and words[0] in BEGINNINGS:
         words.pop(0)
@@ -86,11 +96,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("result", type=Path, metavar="RESULT", help="result JSON of " + ", ".join(COMMANDS))
     parser.add_argument("--data-root", type=Path, help="of prepared data (default: as typed then)")
     parser.add_argument(
-        "--tolerance", type=float, default=0.0, metavar="T",
+        "--tolerance", type=_share, default=0.0, metavar="T",
         help="how far numbers may be apart, as a share of the larger; hashes and counts may not (default: 0)",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, help="also keep the new result, under this name")
     return parser
+
+
+def _share(text: str) -> float:
+    with suppress(ValueError):
+        if math.isfinite(value := float(text)) and value >= 0:
+            return value
+    raise argparse.ArgumentTypeError(f"{text} is no share; give a number of 0 or more")
 
 
 def read_result(path: Path) -> Result:
@@ -148,7 +165,7 @@ def repeated(words: Sequence[str], was: Result, out: Path | None) -> Result:
     with tempfile.TemporaryDirectory() as place:
         protocol, target = Path(place) / "protocol.json", Path(place) / "again.json"
         write_json(protocol, was.protocol.to_json())
-        own = ["--name", was.name, "--protocol", str(protocol), "--out", str(target)]
+        own = [f"--name={was.name}", "--protocol", str(protocol), "--out", str(target)]
         if words[0] == "score" and any(word.startswith(("--ch", "--g")) for word in words):
             own += ["--samples", str(Path(place) / "samples")]  # made anew, and not where others are
         try:

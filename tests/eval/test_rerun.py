@@ -165,11 +165,33 @@ def test_what_is_kept_has_the_command_of_what_was_repeated(command: str, place: 
     Path("data").rename("moved")
     assert rerun("out.json --data-root moved --out again.json")[0] == 0
     first, again = (json.loads(Path(f"{name}.run.json").read_text()) for name in ("out", "again"))
-    assert again["command"] == first["command"].replace(" --data-root data", "") + " --data-root moved"
+    assert again["command"] == first["command"].replace(" --data-root data", "") + " --data-root=moved"
     assert again["machine"] == first["machine"] and again.keys() == first.keys()
     assert rerun("again.json --out once_more.json")[0] == 0
     assert Path("once_more.json").read_bytes() == Path("out.json").read_bytes()
     assert json.loads(Path("once_more.run.json").read_text())["command"] == again["command"]
+
+
+def test_names_are_repeated_whatever_they_look_like(place: Path, rerun: Rerun) -> None:
+    made("score b.npy toys-v1/test --count 5 --name=-x")
+    assert json.loads(Path("out.json").read_text())["name"] == "-x"
+    assert rerun("out.json")[0] == 0
+    Path("data").rename("-y")
+    assert rerun("out.json --data-root=-y")[0] == 0
+    Path("-y").rename("halves")
+    assert rerun("out.json --out score --data-root halves")[0] == 0
+    assert rerun("--out=rerun --data halves score")[0] == 0, "a result may be named like a command"
+    assert rerun("--data-root halves score score b.npy toys-v1/test --count 5 --out x")[0] == 0
+    assert {"score", "rerun"} < set(files()) and "x" not in files()
+
+
+@pytest.mark.parametrize("tolerance", ["nan", "inf", "-1", "few"])
+def test_a_tolerance_that_is_none_is_wrong_usage(
+    tolerance: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["rerun", "none.json", "--tolerance", tolerance])
+    assert exit_.value.code == 2 and f"--tolerance: {tolerance} is no share" in capsys.readouterr().err
 
 
 def test_a_file_starts_no_code_and_a_user_does(place: Path, rerun: Rerun) -> None:
