@@ -44,6 +44,17 @@ class LightFieldSet:
     failed: tuple[tuple[str, str], ...] = ()
 
 
+def require_meshes(source: str) -> None:
+    """Refuse what has no light fields. Raises : UserError for all but folders of meshes or samples"""
+    if not Path(source).is_dir():
+        raise UserError(
+            f"{source}: light fields need meshes, and this is no folder of them; arrays and splits hold points only, "
+            f"give a folder of meshes ({' '.join(MESH_SUFFIXES)}) or samples"
+        )
+    if any(job.file is None for job in jobs_of_folder(Path(source))):
+        raise UserError(f"{source}: light fields need meshes, and prepared data hold points; give a folder of meshes")
+
+
 def load_light_fields(
     source: str, cache: Path | None = None, name: str | None = None, only: Collection[str] | None = None
 ) -> LightFieldSet:
@@ -56,19 +67,15 @@ def load_light_fields(
     returns : LightFieldSet; shapes that gave none are in `failed`
     Raises : UserError for a source that is no folder of meshes, of which every shape failed, or a broken cache
     """
-    folder = Path(source)
-    if not folder.is_dir():
-        raise UserError(
-            f"{source}: light fields need meshes, and this is no folder of them; arrays and splits hold points only, "
-            f"give a folder of meshes ({' '.join(MESH_SUFFIXES)}) or samples"
-        )
-    jobs = [job for job in jobs_of_folder(folder) if only is None or job.id in only]
+    require_meshes(source)
+    jobs = [job for job in jobs_of_folder(Path(source)) if only is None or job.id in only]
     kept = _Kept(cache)
     found: list[Job] = []
     fields: list[LightField] = []
     failed: list[tuple[str, str]] = []
     try:
         for job in jobs:
+            assert job.file is not None, "shapes of other sources were refused"
             field = tried(job, partial(kept.light_field, job.file), failed)
             if field is not None:
                 fields.append(field)
@@ -124,9 +131,7 @@ class _Kept:
         if version == VERSION and fields.shape[1:] == SHAPE:  # else all are made again
             self._known = dict(zip(keys, fields, strict=True))
 
-    def light_field(self, path: Path | None) -> LightField:
-        if path is None:
-            raise UserError("light fields need meshes, and prepared data hold points; give a folder of meshes")
+    def light_field(self, path: Path) -> LightField:
         if not path.is_file():
             raise UserError(f"{path.name}: file is missing")
         if self._path is None:

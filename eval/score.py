@@ -12,7 +12,7 @@ from eval import runs
 from eval.clouds import CloudSet, draw
 from eval.evaluate import evaluate_sets
 from eval.generators import add_arguments, find_model, sample_like
-from eval.light_fields import light_field_metrics, load_light_fields
+from eval.light_fields import light_field_metrics, load_light_fields, require_meshes
 from eval.overlap import about_samples
 from eval.progress import Told
 from eval.protocol import Protocol
@@ -36,6 +36,8 @@ def main(argv: Sequence[str]) -> int:
     require_place(arguments.out)
     command = runs.command("score", argv)
     protocol = runs.get(arguments)
+    for source in sources if arguments.light_fields else ():
+        require_meshes(source)
     model = find_model(arguments)
     reference = _reference(sources[-1], arguments, protocol)
     if model is not None:

@@ -60,9 +60,17 @@ def test_light_fields_are_measured_beside_clouds(tmp_path: Path, capsys: pytest.
     }
     with np.load(tmp_path / "cache" / "light_fields.npz") as kept:
         assert len(kept["fields"]) == 6, "shapes that were not drawn have none"
+    (tmp_path / "prepared" / "box" / "b0").mkdir(parents=True)
+    np.savez(tmp_path / "prepared" / "box" / "b0" / "pointcloud.npz", points=np.zeros((10, 3)))
     np.save(tmp_path / "b.npy", np.random.default_rng(0).random((4, 256, 3)))
-    words[2] = str(tmp_path / "b.npy")
-    assert main([*words, "--light-fields"]) == 1 and "light fields need meshes" in capsys.readouterr().err
+    for source in ("b.npy", "prepared"):
+        for place in (1, 2):
+            bad = [*words[:place], str(tmp_path / source), *words[place + 1 :]]
+            capsys.readouterr()
+            assert main([*bad, "--light-fields", "--cache", str(tmp_path / "none")]) == 1
+            said = capsys.readouterr().err
+            assert f"{source}: light fields need meshes" in said and len(said.splitlines()) == 1, "before all else"
+    assert not (tmp_path / "none").exists()
 
 
 def test_halves_of_one_set(arrays: Path) -> None:
