@@ -3,9 +3,10 @@
 import argparse
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from eval import runs
-from eval.clouds import halves
+from eval.clouds import CloudSet, halves
 from eval.evaluate import evaluate_sets
 from eval.results import require_place
 
@@ -20,7 +21,16 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     require_place(arguments.out)
     protocol = runs.get(arguments)
-    first, second = halves(runs.load(arguments.reference, arguments, protocol), protocol.seed)
+    clouds = runs.load(arguments.reference, arguments, protocol)
+    first, second = halves(clouds, protocol.seed)
     by = arguments.device, arguments.backend
     result = evaluate_sets(first, second, protocol, runs.row_name(arguments), None, *by)
+    result = replace(result, notes=(*_failed(clouds), *result.notes))
     return runs.finish(result, arguments, start, runs.command("halves", argv))
+
+
+def _failed(clouds: CloudSet) -> list[str]:
+    if not clouds.failed:
+        return []
+    item, reason = clouds.failed[0]
+    return [f"{len(clouds.failed)} of {clouds.asked} shapes failed and are in neither half, the first {item}: {reason}"]

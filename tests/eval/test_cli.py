@@ -81,6 +81,22 @@ def test_halves_of_one_set(arrays: Path) -> None:
     assert content["metrics"]["one_nna_cd"]["value"] > 0, "the halves share no shape"
 
 
+def test_halves_tell_of_shapes_that_failed(tmp_path: Path) -> None:
+    for index in range(5):
+        trimesh.creation.box((1, 0.5, 0.2 + index / 9)).export(tmp_path / f"{index}.ply")
+    out = tmp_path / "itself.json"
+    words = ["halves", str(tmp_path), "--protocol", "smoke", "--out", str(out)]
+    assert main(words) == 0
+    whole = json.loads(out.read_text())
+    assert not any("failed" in note for note in whole["notes"])
+    (tmp_path / "broken.ply").write_bytes(b"nonsense")
+    assert main(words) == 0
+    content = json.loads(out.read_text())
+    failed = "1 of 6 shapes failed and are in neither half, the first broken.ply: broken.ply: cannot be read as .ply"
+    assert content["notes"][0].startswith(failed)
+    assert {**content, "notes": content["notes"][1:]} == whole, "counts are those of the halves"
+
+
 def test_reconstruction_reads_ious_and_groups_from_the_manifest(tmp_path: Path) -> None:
     samples = []
     for index in range(3):
