@@ -23,7 +23,9 @@ def main(argv: Sequence[str]) -> int:
     """Measure completions, or what stands in their place."""
     start = time.monotonic()
     parser = argparse.ArgumentParser(
-        prog="argus3d-eval completion", description="Measure completions of partial shapes (TMD, UHD, MMD ...)."
+        prog="argus3d-eval completion",
+        description="Measure completions of partial shapes (TMD, UHD, MMD ...).",
+        allow_abbrev=False,
     )
     parser.add_argument("folder", type=Path, help="of `argus3d complete --like SPLIT/PART`, with parts.npz")
     add_arguments(parser)

@@ -18,7 +18,9 @@ def main(argv: Sequence[str]) -> int:
     """Measure guided samples, or what stands in their place; with --against also how they differ from others."""
     start = time.monotonic()
     parser = argparse.ArgumentParser(
-        prog="argus3d-eval guided", description="Measure samples that were guided by a reference's shapes."
+        prog="argus3d-eval guided",
+        description="Measure samples that were guided by a reference's shapes.",
+        allow_abbrev=False,
     )
     parser.add_argument("folder", type=Path, help="of `argus3d sample --like SPLIT/PART --by ...`")
     add_arguments(parser)

@@ -14,12 +14,14 @@ from eval.results import require_place
 def main(argv: Sequence[str]) -> int:
     """Measure one half of a set against the other."""
     start = time.monotonic()
-    parser = argparse.ArgumentParser(prog="argus3d-eval halves", description="Measure one half of a set by the other.")
+    parser = argparse.ArgumentParser(
+        prog="argus3d-eval halves", description="Measure one half of a set by the other.", allow_abbrev=False
+    )
     parser.add_argument("reference", help=runs.SOURCE)
     runs.add_device(parser, "Chamfer distances")
     runs.add_arguments(parser)
     arguments = parser.parse_args(argv)
-    require_place(arguments.out)
+    require_place(arguments.out, arguments.reference)
     protocol = runs.get(arguments)
     clouds = runs.load(arguments.reference, arguments, protocol)
     first, second = halves(clouds, protocol.seed)

@@ -41,7 +41,9 @@ def main(argv: Sequence[str]) -> int:
     """Measure a set's distances to the training set."""
     start = time.monotonic()
     parser = argparse.ArgumentParser(
-        prog="argus3d-eval memorisation", description="Distances of samples to the training shapes nearest to them."
+        prog="argus3d-eval memorisation",
+        description="Distances of samples to the training shapes nearest to them.",
+        allow_abbrev=False,
     )
     parser.add_argument("generated", help=f"{runs.SOURCE}; test shapes for a yardstick")
     parser.add_argument("training", nargs="+", metavar="TRAINING", help="split parts such as household-v1/train")
@@ -50,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
     )
     runs.add_arguments(parser)
     arguments = parser.parse_args(argv)
-    require_place(arguments.out)
+    require_place(arguments.out, arguments.generated, *arguments.training)
     protocol = runs.get(arguments)
     # Another seed: a training shape among the samples shall not have the very same points.
     generated = load_clouds(arguments.generated, protocol.points, protocol.seed + 1, arguments.data_root)

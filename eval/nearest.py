@@ -13,6 +13,7 @@ from eval.distances.sets import Sets
 from eval.metrics.novelty import compare_novelty
 from eval.nearest_file import COPY, Nearest, write_nearest
 from eval.normalize import normalize
+from eval.results import require_place
 
 # Enough to order neighbours; thousands of training shapes are searched.
 POINTS = 512
@@ -26,6 +27,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--data-root", type=Path, help="folder of prepared data, for splits")
     parser.add_argument("--out", type=Path, required=True, help="JSON: generated id -> training id, distance, p-value")
     arguments = parser.parse_args(argv)
+    require_place(arguments.out, arguments.generated, *arguments.training)
     generated = load_clouds(arguments.generated, POINTS, 0, arguments.data_root)
     training = [load_clouds(source, POINTS, 0, arguments.data_root) for source in arguments.training]
     found = nearest_training_shapes(generated, training)

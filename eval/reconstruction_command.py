@@ -16,7 +16,9 @@ def main(argv: Sequence[str]) -> int:
     """Measure pairs of shapes of the same ids."""
     start = time.monotonic()
     parser = argparse.ArgumentParser(
-        prog="argus3d-eval reconstruction", description="Measure shapes that came back against the shapes they were."
+        prog="argus3d-eval reconstruction",
+        description="Measure shapes that came back against the shapes they were.",
+        allow_abbrev=False,
     )
     parser.add_argument("generated", help="folder of samples, ids as in the reference; IoUs are read from its manifest")
     parser.add_argument("reference", help=runs.SOURCE)

@@ -31,8 +31,9 @@ COMMANDS = {
     "guided": "eval.guided_command",
     "memorisation": "eval.memorisation",
 }
-# Where things go and who computes: no number depends on it, and nothing that is there may be written to. Name and
-# protocol are the result's own.
+# Where things go and who computes: no number depends on it, and nothing that is there may be written to, or asked for
+# over a network, because a record says so. The commands take no beginnings of options, which would pass for others.
+# Name and protocol are the result's own.
 LEFT_OUT = ("--out", "--name", "--protocol", "--cache", "--samples", "--engine", "--address", "--workers")
 OPTIONS = ("--data-root", "--tolerance", "--out")  # of rerun itself, each with a value
 BEGINNINGS = ("--", "argus3d-eval")  # of a command that is typed
@@ -131,7 +132,7 @@ def recorded(path: Path) -> list[str]:
     if not record.is_file():
         raise UserError(f"{path}: {record.name}, which holds the command, is not beside it; {again}")
     try:
-        words = shlex.split(json.loads(record.read_text())["command"])
+        words = shlex.split(read_json_object(record, again)["command"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{record}: no run record ({error}); {again}") from error
     if words[:1] != ["argus3d-eval"] or words[1:2] == []:

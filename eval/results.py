@@ -124,11 +124,14 @@ def record_path(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(".json") + RECORD)
 
 
-def require_place(path: Path) -> None:
+def require_place(path: Path, *sources: str | None) -> None:
     """Refuse, before anything is measured, where no result can lie.
 
-    Raises : UserError for a name of run records, a folder, or a place below a file
+    sources : what is measured, which it must not take the place of
+    Raises : UserError for a name of run records, a source, a folder, or a place below a file
     """
+    if path.exists() and any(source and path.resolve() == Path(source).resolve() for source in sources):
+        raise UserError(f"{path} is what is to be measured, and would be lost; give --out another name.")
     if path.name.endswith(RECORD):
         raise UserError(f"{path}: names that end in {RECORD} are those of run records; give --out another name.")
     folder = next((place for place in (path, record_path(path)) if place.is_dir()), None)

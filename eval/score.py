@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
     """Measure a generated set against a reference set."""
     start = time.monotonic()
     arguments, sources = parsed(argv)
-    require_place(arguments.out)
+    require_place(arguments.out, *sources)
     command = runs.command("score", argv)
     protocol = runs.get(arguments)
     for source in sources if arguments.light_fields else ():
@@ -63,6 +63,7 @@ def parsed(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         prog="argus3d-eval score",
         usage="%(prog)s (GENERATED | --checkpoint C | --generator G) (REFERENCE | --split S) [options]",
         description="Measure generated shapes against reference shapes; with --checkpoint or --generator sample first.",
+        allow_abbrev=False,
     )
     parser.add_argument("sources", nargs="*", metavar="GENERATED REFERENCE", help=f"each a {runs.SOURCE}")
     add_arguments(parser)

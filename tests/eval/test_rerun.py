@@ -208,8 +208,9 @@ def test_a_file_starts_no_code_and_a_user_does(place: Path, rerun: Rerun) -> Non
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        ("{", "no run record"),
-        ("[]", "no run record"),
+        ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("[]", "holds no JSON object"),
         ('{"command": 3}', "no run record"),
         ('{"command": ""}', "nothing is no command of argus3d-eval"),
         ('{"command": "rm -r data"}', "rm -r data is no command of argus3d-eval"),
@@ -224,6 +225,27 @@ def test_records_that_say_nothing_are_refused(record: str, message: str, place: 
     code, report, said = rerun("out.json")
     assert code == 1 and report == {} and message in said
     assert files()["out.json"] == before["out.json"]
+
+
+@pytest.mark.parametrize("words", ["--cac elsewhere", "--cach=elsewhere", "--eng ray", "--addr 127.0.0.1:1", "--wo 2"])
+def test_beginnings_of_options_do_not_pass_for_others(words: str, place: Path, rerun: Rerun) -> None:
+    made("score a.npy b.npy")
+    record = place / "out.run.json"
+    command = json.loads(record.read_text())["command"]
+    record.write_text(json.dumps({"command": f"{command} {words}"}))
+    before = sorted(place.rglob("*"))
+    code, _, said = rerun("out.json")
+    assert code == 1 and "no command that can be repeated" in said
+    assert sorted(place.rglob("*")) == before
+
+
+def test_what_is_measured_is_not_written_over(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save("a.npy", np.random.default_rng(0).normal(size=(4, 64, 3)).astype(np.float32))
+    content = Path("a.npy").read_bytes()
+    for command in ("score a.npy a.npy", "halves a.npy", "memorisation a.npy toys-v1/test", "nearest a.npy a.npy"):
+        assert main([*command.split(), "--out", "./a.npy"]) == 1
+        assert "what is to be measured, and would be lost" in capsys.readouterr().err
+    assert Path("a.npy").read_bytes() == content
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"schema": 1}'])
