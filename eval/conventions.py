@@ -5,6 +5,7 @@ were scaled, which way is up. All these are tried. Those that give every number 
 most usual ones before the others, as within rounding no difference means anything; then the nearest of the rest.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal, InvalidOperation
@@ -66,7 +67,7 @@ class Printed:
         except InvalidOperation as error:
             raise ValueError(f"{text!r} is not a number") from error
         exponent = number.as_tuple().exponent
-        if not isinstance(exponent, int) or number < 0:
+        if not isinstance(exponent, int) or number < 0 or not math.isfinite(float(number)):
             raise ValueError(f"{text!r} is not a finite number of 0 or more")
         return cls(float(number), 0.5 * 10.0**exponent)
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from argus3d.engine import Apply, Engine
+from argus3d.errors import UserError
 from eval.distances.neighbours import Indices, Pairs, Tighter, Values, tighter_of
 
 EXACT = 32  # pairs of a tile: an EMD takes as long as thousands of bounds, and quick tiles are sent together anyway
@@ -119,6 +120,8 @@ class _Kept:
         with path.open("r+b") as stream:
             stream.truncate(whole * STORED.itemsize)
         known = np.fromfile(path, STORED)
+        if not (np.isfinite(known["distance"]) & (known["distance"] >= 0)).all():
+            raise UserError(f"{path} holds what is no distance; remove it.")
         self._known = {(row, column): distance for row, column, distance in known.tolist()}
 
     def find(self, rows: Indices, columns: Indices) -> Values:

@@ -202,6 +202,7 @@ def test_the_command(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["ecd_cd=3"], "expected KEY=NUMBER"),
         (["mmd_cd=low"], "'low' is not a number; write it as printed"),
         (["mmd_cd=-1"], "not a finite number of 0 or more"),
+        (["mmd_cd=1e400"], "not a finite number of 0 or more"),
         (["mmd_cd=1", "mmd_cd=2"], "given twice"),
     ],
 )

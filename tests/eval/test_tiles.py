@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from argus3d import engine
+from argus3d.errors import UserError
 from eval.clouds import CloudSet
 from eval.distances.approxmatch import ApproxPairs
 from eval.distances.chamfer_pairs import ChamferPairs
 from eval.distances.emd_bounds import EmdPairs
+from eval.distances.kept import Kept
 from eval.distances.neighbours import Indices, Neighbours, Pairs, Values
 from eval.distances.tiles import EXACT, STORED, tiled
 from eval.evaluate import evaluate_sets
@@ -121,3 +123,45 @@ def test_a_result_is_the_same_by_processes(tmp_path: Path) -> None:
     for _ in range(2):  # the second time all distances are there
         assert evaluate_sets(*sets, protocol, cache=tmp_path, engine=engine.local(2)).to_json() == plain
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".npy", ".npy", ".tiles", ".tiles"]
+
+
+DAMAGES = {
+    "empty": lambda content: b"",
+    "cut": lambda content: content[: len(content) // 2],
+    "first byte": lambda content: b"\0" + content[1:],
+    "five bytes": lambda content: content[:5],
+    "one bit": lambda content: content[:200] + bytes([content[200] ^ 1]) + content[201:],
+    "no digest": lambda content: content[:-32],
+    "more": lambda content: content + b"x",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_cache_is_named_and_makes_no_result(damage: str, tmp_path: Path) -> None:
+    known = tmp_path / "kept.npy"
+    pairs = ChamferPairs(clouds(9, 32, 0))
+    kept = Kept(pairs, 4, known)
+    union = Neighbours(kept)
+    union.k_nearest(3)
+    kept.save(union)
+    rows, columns = np.triu_indices(9, 1)
+    assert np.array_equal(Kept(pairs, 4, known).exact(rows, columns), pairs.exact(rows, columns))
+    known.write_bytes(DAMAGES[damage](known.read_bytes()))
+    with pytest.raises(UserError, match=r"kept\.npy .*; remove it"):
+        Kept(pairs, 4, known)
+
+
+def test_a_cache_of_other_shapes_is_named(tmp_path: Path) -> None:
+    known = tmp_path / "kept.npy"
+    np.save(known, np.zeros((3, 3)))
+    with pytest.raises(UserError, match=r"kept\.npy holds float64 \(3, 3\) in place of 5 x 5 distances"):
+        Kept(ChamferPairs(clouds(9, 32, 0)), 4, known)
+
+
+@pytest.mark.parametrize("distance", [np.nan, -1.0, np.inf])
+def test_tiles_that_hold_no_distances_are_named(distance: float, tmp_path: Path) -> None:
+    kept = tmp_path / "a.tiles"
+    np.array([(0, 1, distance)], STORED).tofile(kept)
+    pairs = Failing(tmp_path / "log")
+    with pytest.raises(UserError, match=r"a\.tiles holds what is no distance"), tiled(pairs, HERE, kept):
+        pass
