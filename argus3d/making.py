@@ -3,12 +3,14 @@
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from argus3d import commands
 from argus3d.batches import SampleBatches, Sampling
 from argus3d.data.files import sha256_file, write_atomically
 from argus3d.engine import Engine
+from argus3d.errors import UserError
 from argus3d.generator import ArgusGenerator, Request
 from argus3d.samples import SampleFiles, SampleFolder, sample_files
 from argus3d.wanted import Wanted
@@ -26,7 +28,7 @@ def make(
     settings = asdict(sampling.config) | commands.common_settings(arguments, facts) | dict(wanted.settings)
     settings |= _encoders(generator, wanted)
     if sampling.scramble:
-        settings["scramble"] = sha256_file(sampling.scramble / "manifest.json")
+        settings["scramble"] = _manifest_hash(sampling.scramble)
     folder = SampleFolder(arguments.out, settings, arguments.format)
     missing = [request for request in wanted.requests if request.id not in folder]
     with commands.Bar(arguments.command, len(missing)) as bar:
@@ -40,6 +42,13 @@ def make(
     for name, content in wanted.files.items():
         write_atomically(folder.folder / name, content)
     commands.report(folder.finish([request.id for request in wanted.requests], facts, commands.command()))
+
+
+def _manifest_hash(folder: Path) -> str:
+    manifest = folder / "manifest.json"
+    if not manifest.is_file():
+        raise UserError(f"{manifest} is missing; --scramble takes a finished folder of shapes with their tokens.")
+    return sha256_file(manifest)
 
 
 def _encoders(generator: ArgusGenerator, wanted: Wanted) -> dict[str, Any]:

@@ -37,6 +37,9 @@ class SampleFolder:
     _records: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        nearest = next(place for place in (self.folder, *self.folder.absolute().parents) if place.exists())
+        if not nearest.is_dir():
+            raise UserError(f"{nearest} is a file, and shapes are written into a folder; name another.")
         path, way_out = self.folder / "settings.json", "name another folder, or remove this one"
         if path.exists() and read_json(path, way_out) != json.loads(json.dumps(self.settings)):
             raise UserError(f"{self.folder} holds shapes of other settings (see {path}); name another folder.")

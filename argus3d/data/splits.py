@@ -39,6 +39,8 @@ def read_split(path: Path) -> dict[str, list[str]]:
     Raises: UserError when the file is missing, is no split file, or its ids do not match their sha256.
     """
     if not path.is_file():
+        if path.suffix != ".json":
+            raise UserError(f"{path} is no split file; name a part of one, as in my-v1.json/test.")
         known = ", ".join(sorted(file.stem for file in path.parent.glob("*.json"))) or "none"
         raise UserError(f"there is no split file {path}; {path.parent} holds: {known}.")
     try:

@@ -118,3 +118,28 @@ def test_a_source_of_which_every_shape_fails_is_no_success(tmp_path: Path, capsy
     words = ["data", "prepare", "folder", "--path", str(tmp_path / "meshes"), "--root", str(tmp_path / "data")]
     assert main(words) == 1
     assert "1 of 1 shapes failed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["taken", "taken/below"])
+def test_shapes_are_not_made_where_they_cannot_be_written(
+    place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "taken").write_text("mine")
+    words = ["sample", "--category", "chair", "--count", "1", "--resolution", "32", "--out", str(tmp_path / place)]
+    assert main(words) == 1
+    assert "taken is a file, and shapes are written into a folder" in capsys.readouterr().err
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(("--scramble", "nope"), "nope/manifest.json is missing"), (("--like", "nope"), "is no split file")],
+)
+def test_folders_and_splits_that_are_not_there(
+    words: tuple[str, str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    assert main(["sample", "--root", "data", *words, "--out", "made"]) == 1
+    assert said in capsys.readouterr().err
