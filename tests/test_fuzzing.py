@@ -19,7 +19,7 @@ from argus3d.data.formats.kicad import caption_of
 from argus3d.data.formats.meshes import checked_mesh
 from argus3d.errors import UserError
 from benchmarks.fuzzing import arrays, bombs, child, shapes, texts
-from benchmarks.fuzzing.__main__ import READERS
+from benchmarks.fuzzing.__main__ import READERS, _report
 from benchmarks.fuzzing.campaign import Campaign
 from benchmarks.fuzzing.child import Limits
 from benchmarks.fuzzing.containers import plain
@@ -305,6 +305,16 @@ def test_misbehaviour_is_found_with_its_input(read: Callable[[Path], object], ki
     campaign.minimise()
     wanted = b"a bad one" if kind in ("hang", "death") else b"bad"
     assert next(iter(campaign.state.findings.values())).content == wanted
+
+
+def test_readers_begun_anew_replace_what_was_said_of_them_but_for_what_was_mended(tmp_path: Path) -> None:
+    Campaign(BY_NAME["split"], tmp_path, Limits()).run(500)
+    mended = [{"kind": "hang", "error": "", "where": "", "count": 1}]
+    before = {"split": {"inputs": 7, "mended": mended}, "lvis": {"inputs": 9, "findings": []}}
+    report = _report(tmp_path, Limits(), before)
+    assert list(report["readers"]) == ["split", "lvis"] and report["readers"]["lvis"] == before["lvis"]
+    assert report["readers"]["split"]["inputs"] == 500 and report["readers"]["split"]["mended"] == mended
+    assert report["inputs"] == 509
 
 
 def test_a_campaign_goes_on_where_it_stopped(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from argus3d.bench import conditions
-from argus3d.data.files import write_json
+from argus3d.data.files import read_json_object, write_json
 from benchmarks.fuzzing import arrays, reports, shapes, texts
 from benchmarks.fuzzing.campaign import Campaign
 from benchmarks.fuzzing.child import Limits
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, required=True, help="for each reader, those of earlier runs included")
     parser.add_argument("--reader", action="append", choices=["all", *names], required=True)
     parser.add_argument("--scratch", type=Path, required=True, help="folder that keeps what is done")
-    parser.add_argument("--out", type=Path, help="JSON of all readers that the scratch folder knows")
+    parser.add_argument("--out", type=Path, help="JSON; readers that the scratch folder does not know stay in it")
     parser.add_argument("--minimise", action="store_true", help="make the inputs of findings smaller")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -39,7 +39,7 @@ def main() -> None:
             campaign.minimise()
         print(_line(reader, campaign.state.to_json()), flush=True)
     if arguments.out:
-        write_json(arguments.out, _report(arguments.scratch, limits))
+        write_json(arguments.out, _report(arguments.scratch, limits, _before(arguments.out)))
 
 
 def _chosen(names: list[str]) -> list[Reader]:
@@ -53,9 +53,19 @@ def _line(reader: Reader, facts: dict[str, Any]) -> str:
     return head + "".join(found)
 
 
-def _report(scratch: Path, limits: Limits) -> dict[str, Any]:
+def _before(out: Path) -> dict[str, dict[str, Any]]:
+    """What a report says of readers so far."""
+    return dict(read_json_object(out)["readers"]) if out.is_file() else {}
+
+
+def _report(scratch: Path, limits: Limits, before: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Readers begun anew replace what was said of them, but for what was mended then."""
     campaigns = [Campaign(reader, scratch, limits) for reader in READERS]
-    states = {one.reader.name: one.state.to_json() for one in campaigns if one.state.done}
+    known = {one.reader.name: one.state.to_json() for one in campaigns if one.state.done}
+    for name, state in known.items():
+        earlier = before.get(name, {}).get("mended", [])
+        state["mended"] = [*(one for one in earlier if one not in state["mended"]), *state["mended"]]
+    states = {name: found for name in (one.name for one in READERS) if (found := known.get(name, before.get(name)))}
     bounds = {"seconds": limits.seconds, "bytes_above_base": limits.memory}
     machine = conditions(torch.device("cpu")) | {"system": platform.system()}
     return {"limits": bounds, "readers": states, "inputs": sum(one["inputs"] for one in states.values())} | {

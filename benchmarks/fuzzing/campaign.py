@@ -66,10 +66,12 @@ class State:
     lines: set[Line] = field(default_factory=set)
     findings: dict[str, Finding] = field(default_factory=dict)
     mended: list[dict[str, Any]] = field(default_factory=list)  # findings of before that are none any more
+    day: str = ""  # of the first input: the reader may have changed since
 
     def to_json(self) -> dict[str, Any]:
         """What a report says of it."""
         return {
+            "begun": self.day,
             "inputs": self.done,
             "values": self.values,
             "refused": self.refused,
@@ -108,6 +110,7 @@ class Campaign:
         if self.state.done:
             self._try_again()
             self._write()
+        self.state.day = self.state.day or time.strftime("%Y-%m-%d")
         while self.state.done < inputs:
             start = time.monotonic()
             first = self.state.done
