@@ -149,10 +149,10 @@ def read_json_object(path: Path, way_out: str = "make it again") -> dict[str, An
 
 
 def is_name(value: object) -> bool:
-    """Whether it is a text that can be the name of a file or a folder, and leads nowhere else."""
+    """Whether it is a text that can be the name of a file or a folder, leads nowhere else, and is no scratch file's."""
     if not isinstance(value, str) or value in ("", ".", "..") or set(value) & set("/\\\0"):
         return False
-    return is_text(value)
+    return is_text(value) and not _SCRATCH.fullmatch(value)
 
 
 def is_text(value: str) -> bool:

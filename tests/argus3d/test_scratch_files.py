@@ -79,3 +79,13 @@ def test_a_folder_that_cannot_be_locked_is_said(
     monkeypatch.setattr("fcntl.flock", refuse)
     with files.held(tmp_path):
         assert "cannot be locked (Function not implemented): see that no other run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [".a.00000000-1.part", ".a.b.0123abcd-77.part.ply"])
+def test_a_name_that_looks_like_a_scratch_file_is_no_id(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    os.utime(tmp_path / name, (0, 0))
+    files.write_json(tmp_path / "b.json", 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["b.json"]  # so a shape of that name would vanish
+    assert not files.is_name(name)
+    assert all(map(files.is_name, (name.lstrip("."), ".a.part", "a", f"{name}.more.ply")))
