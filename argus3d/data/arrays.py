@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from argus3d.data.files import require_bounded
+from argus3d.data.files import regular, require_bounded
 
 _HEADER_BYTES = 1 << 14  # numpy reads none of more than 10,000, but first takes the memory of all that is called one
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -21,7 +21,7 @@ def read_npy(path: Path) -> NDArray[Any]:
 
     Raises: OSError, and ValueError for a file that is no array of plain numbers or texts, or holds less than it says
     """
-    with path.open("rb") as stream:
+    with regular(path).open("rb") as stream:
         _read_header(stream.read(_HEADER_BYTES), path.stat().st_size)
         stream.seek(0)
         found: NDArray[Any] = np.load(stream, allow_pickle=False)
@@ -38,7 +38,7 @@ def read_npz(source: Path | bytes, wanted: Collection[str] | None = None) -> dic
     `require_bounded`
     """
     packed = source.stat().st_size if isinstance(source, Path) else len(source)
-    stream = source if isinstance(source, Path) else io.BytesIO(source)
+    stream = regular(source) if isinstance(source, Path) else io.BytesIO(source)
     try:
         with zipfile.ZipFile(stream) as archive:
             require_bounded(archive, packed)

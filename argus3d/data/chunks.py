@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from argus3d.data.annotations import CHUNK, UID
+from argus3d.data.files import regular
 from argus3d.data.formats.groups import MAX_GROUP, read_groups
 from argus3d.data.formats.sevenzip import list_members
 from argus3d.errors import UserError
@@ -101,6 +102,6 @@ def _read_files(folder: Path, names: Sequence[str]) -> tuple[bytes, ...] | UserE
         size = sum(path.stat().st_size for path in paths)
         if size > MAX_GROUP:
             return UserError(f"{paths[0].parent} has files of {size} bytes, more than {MAX_GROUP}; they are not read.")
-        return tuple(path.read_bytes() for path in paths)
+        return tuple(regular(path).read_bytes() for path in paths)
     except OSError as error:
         return UserError(f"{error.filename} cannot be read ({error.strerror}); fetch or unpack it again.")

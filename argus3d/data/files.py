@@ -1,5 +1,6 @@
 """Files that are either whole or not there."""
 
+import errno
 import fcntl
 import functools
 import hashlib
@@ -118,7 +119,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def update_json(path: Path, value: Any) -> None:
     """Write `value` unless the file says it already: what was made from it stays newer than it."""
-    if not path.exists() or path.read_bytes() != _json_bytes(value):
+    if not path.is_file() or path.read_bytes() != _json_bytes(value):
         write_json(path, value)
 
 
@@ -126,14 +127,23 @@ def _json_bytes(value: Any) -> bytes:
     return (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
+def regular(path: Path) -> Path:
+    """The same path. Raises: OSError for a pipe or a device, whose content may never come, or never end."""
+    if path.exists() and not path.is_file() and not path.is_dir():  # a folder fails when it is opened
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return path
+
+
 def sha256_file(path: Path) -> str:
     """Hex sha256 of a file, read in pieces."""
-    with path.open("rb") as stream:
+    with regular(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_json(path: Path, way_out: str = "make it again") -> Any:
     """The value in a JSON file. Raises: OSError, and UserError that ends in `way_out` for a file that is no JSON."""
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is no regular file; {way_out}.")
     try:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
@@ -224,7 +234,7 @@ def open_zip(path: Path) -> zipfile.ZipFile:
 
 @functools.lru_cache(maxsize=64)
 def _opened(path: Path, changed: int, size: int, process: int) -> zipfile.ZipFile:
-    return zipfile.ZipFile(path)
+    return zipfile.ZipFile(regular(path))
 
 
 def npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:

@@ -119,7 +119,7 @@ def prepared_sources(root: Path) -> list[str]:
 
 def _records(folder: Path) -> list[dict[str, Any]]:
     path = folder / "manifest.json"
-    if not path.exists():
+    if not path.is_file():
         raise UserError(f"{path} is missing; run `argus3d data prepare {folder.name} --root {folder.parent}`.")
     manifest = read_json_object(path, "prepare the source again")
     shapes, packs = manifest.get("shapes"), manifest.get("packs", {})

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from argus3d.data.arrays import read_npz
 from argus3d.data.catalogue import Item, Sampled
+from argus3d.data.files import regular
 from argus3d.data.formats.occnet import CLOUD, QUERIES, by_number, checked_pictures, is_picture, read_sampled
 from argus3d.data.formats.sevenzip import MAX_MEMBER
 from argus3d.data.split_rules import alike
@@ -203,7 +204,7 @@ def _class_names() -> Sequence[str]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return regular(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read ({error}); fetch it again.") from error
 
@@ -212,6 +213,6 @@ def _content(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_MEMBER:
             raise UserError(f"{path} has more than {MAX_MEMBER} bytes; it is not read.")
-        return path.read_bytes()
+        return regular(path).read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); fetch or unpack it again.") from error

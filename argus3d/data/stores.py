@@ -15,6 +15,7 @@ from argus3d.data.files import (
     beside,
     read_json_object,
     read_zip_member,
+    regular,
     write_atomically,
     write_json,
     zip_names,
@@ -50,7 +51,7 @@ class Folder:
 
     def read(self, name: str) -> bytes:
         try:
-            return (self.path / name).read_bytes()
+            return regular(self.path / name).read_bytes()
         except OSError as error:
             raise UserError(f"{self.path / name} cannot be read ({error.strerror}); prepare it again.") from error
 
