@@ -1,7 +1,6 @@
 """The source `folder`: any tree of mesh files, classes by sub-folder."""
 
 import hashlib
-import json
 import os
 import re
 import unicodedata
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from argus3d.data.catalogue import Item
-from argus3d.data.files import is_empty, sha256_file, write_json
+from argus3d.data.files import is_empty, read_json_object, sha256_file, write_json
 from argus3d.data.formats.mesh_files import MESH_SUFFIXES, read_mesh_file
 from argus3d.data.formats.meshes import Mesh
 from argus3d.data.solid import MeshSolid
@@ -99,11 +98,11 @@ class FolderCatalogue:
         files = {key: {"path": entry.path, "sha256": self._sha256(entry)} for key, entry in self._entries.items()}
         way_out = f"remove {target}, or give another name with --name"
         if (target / ORIGIN).exists():
-            before = json.loads((target / ORIGIN).read_text())
-            if before["up"] != self.up:
-                raise UserError(f"{target} was prepared with --up {before['up']}; {way_out}.")
+            up, known_files = _read_origin(target / ORIGIN, way_out)
+            if up != self.up:
+                raise UserError(f"{target} was prepared with --up {up}; {way_out}.")
             prepared = {record.parent.name for record in target.glob("*/*/record.json")}
-            kept = {key: known for key, known in before["files"].items() if key in prepared}
+            kept = {key: known for key, known in known_files.items() if key in prepared}
             for key, known in kept.items():
                 if known != files.get(key, known):
                     raise UserError(f"{known['path']} is not the file that {target} was prepared from; {way_out}.")
@@ -123,6 +122,19 @@ class FolderCatalogue:
         if item_id not in self._entries:
             raise UserError(f"{self.name} has no item {item_id}: `argus3d data prepare folder` lists them in {ORIGIN}.")
         return self._entries[item_id]
+
+
+def _read_origin(path: Path, way_out: str) -> tuple[str, dict[str, dict[str, str | None]]]:
+    """The up axis and the files that a source was prepared from."""
+    origin = read_json_object(path, way_out)
+    up, files = origin.get("up"), origin.get("files")
+    if up not in UP_AXES or not isinstance(files, dict) or not all(map(_is_known, files.values())):
+        raise UserError(f"{path} names no up axis, or not which files were prepared; {way_out}.")
+    return up, files
+
+
+def _is_known(entry: object) -> bool:
+    return isinstance(entry, dict) and set(entry) == {"path", "sha256"}
 
 
 def _source_name(folder: Path, name: str | None) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from argus3d.data.catalogue import Archived, Catalogue, Item
-from argus3d.data.files import update_json, write_json
+from argus3d.data.files import read_json_object, update_json, write_json
 from argus3d.data.portions import (
     MAX_FAILED,
     Portion,
@@ -77,8 +77,9 @@ def _check_unique(items: Sequence[Item], name: str) -> None:
 def _check_settings(folder: Path, settings: dict[str, Any]) -> None:
     path = folder / "settings.json"
     wanted = json.loads(json.dumps(settings))
-    if path.exists() and json.loads(path.read_text()) != wanted:
-        raise UserError(f"{folder} was prepared with other settings (see {path}); remove it or name another root.")
+    way_out = f"remove {folder} or name another root"
+    if path.exists() and read_json_object(path, way_out) != wanted:
+        raise UserError(f"{folder} was prepared with other settings (see {path}); {way_out}.")
     write_json(path, wanted)
 
 

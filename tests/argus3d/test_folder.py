@@ -206,6 +206,16 @@ def test_what_is_prepared_is_never_mixed_with_other_files(tree: Path, tmp_path: 
     assert contents(root) == before
 
 
+@pytest.mark.parametrize(
+    "content", ["{", "[]", "{}", '{"up": "y"}', '{"up": [], "files": {}}', '{"up": "y", "files": {"a": 1}}']
+)
+def test_a_damaged_origin_is_named(content: str, tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "origin.json").write_text(content)
+    with pytest.raises(UserError, match=r"origin\.json.*give another name with --name"):
+        FolderCatalogue(tree, name="mine").record_origin(tmp_path)
+
+
 def test_a_folder_of_a_run_that_was_killed_before_it_had_begun_is_nobodys(tree: Path, tmp_path: Path) -> None:
     scratch = tmp_path / "mine" / ".origin.0123abcd-1.part.json"
     scratch.parent.mkdir()

@@ -254,6 +254,14 @@ def test_other_settings_do_not_mix(prepared: Path) -> None:
     assert contents(prepared) == before
 
 
+@pytest.mark.parametrize("content", ["{", "[]", "{}"])
+def test_damaged_settings_are_named(content: str, tmp_path: Path) -> None:
+    (tmp_path / "balls").mkdir()
+    (tmp_path / "balls" / "settings.json").write_text(content)
+    with pytest.raises(UserError, match=r"settings\.json.*remove .*balls or name another root"):
+        prepare(BallCatalogue(), tmp_path, SMALL, engine=local(1))
+
+
 def test_ids_belong_to_one_shape(prepared: Path, tmp_path: Path) -> None:
     class Twice(BallCatalogue):
         def items(self) -> list[Item]:
