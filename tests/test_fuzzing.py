@@ -16,6 +16,7 @@ from argus3d.data.files import read_zip_member
 from argus3d.data.formats import images
 from argus3d.data.formats.debian import unpack_members
 from argus3d.data.formats.kicad import caption_of
+from argus3d.data.formats.mesh_files import read_mesh_file
 from argus3d.data.formats.meshes import checked_mesh
 from argus3d.errors import UserError
 from benchmarks.fuzzing import arrays, bombs, child, shapes, texts
@@ -29,6 +30,7 @@ from benchmarks.fuzzing.watch import outside
 from tests.argus3d.archives import ar, tar, write_deb
 
 BY_NAME = {reader.name: reader for reader in READERS}
+MESHES = [reader for reader in READERS if reader.read is read_mesh_file]
 QUICK = [reader for reader in READERS if reader.name not in ("point network", "autoencoder.safetensors")]
 
 
@@ -68,6 +70,13 @@ def test_broken_files_are_read_or_refused(reader: Reader, tmp_path: Path) -> Non
         content = mutated(rng, rng.choice(corpus), corpus, reader.own)
         found = outcome(reader, path, content)
         assert not found.bad, (found, content[:300])
+
+
+@pytest.mark.parametrize("name", [reader.name for reader in MESHES if reader.hostile is not tuple])
+def test_files_made_to_harm_take_little_time_and_memory(name: str, tmp_path: Path) -> None:
+    campaign = Campaign(BY_NAME[name], tmp_path, Limits())
+    campaign.run(len(BY_NAME[name].seeds()) + len(BY_NAME[name].hostile()))
+    assert not campaign.state.findings
 
 
 # What the fuzzer found, or what shows the same in fewer bytes.

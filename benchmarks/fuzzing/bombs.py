@@ -172,6 +172,10 @@ def many_materials() -> bytes:
     return b"v 0 0 0\nv 1 0 0\nv 0 1 0\n" + b"".join(b"usemtl %d\nf 1 2 3\n" % number for number in range(100_000))
 
 
+def wrl_bombs() -> list[bytes]:
+    return [*deep_scenes(), *open_strings()]
+
+
 def deep_scenes() -> list[bytes]:
     """Nodes that stand for many more, and nodes within nodes by way of USE."""
     head = b"#VRML V2.0 utf8\nDEF A0 Shape { geometry IndexedFaceSet {\n"
@@ -179,3 +183,10 @@ def deep_scenes() -> list[bytes]:
     doubled = b"".join(b"DEF A%d Transform { children [USE A%d USE A%d] }\n" % (n + 1, n, n) for n in range(40))
     chained = b"".join(b"DEF A%d Group { children USE A%d }\n" % (n + 1, n) for n in range(5000))
     return [head + doubled, head + chained, b"#VRML V2.0\n" + b"Group { children [" * 5000]
+
+
+def open_strings() -> list[bytes]:
+    """Strings that are never closed, though quotes follow by the thousand, in a comment's place and in a node's."""
+    quotes = b'"' + b'\\"' * 200_000
+    head = b"#VRML V2.0 utf8\n"
+    return [head + quotes, head + b"Foo { bar " + quotes + b" # " + b"\\", head + b"Foo { " + b", \n" * 200_000 + b'"']

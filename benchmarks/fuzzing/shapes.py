@@ -20,11 +20,11 @@ from argus3d.data.formats.sevenzip import list_members, read_members
 from argus3d.data.household import HouseholdCatalogue
 from benchmarks.fuzzing.bombs import (
     deb_bombs,
-    deep_scenes,
     image_bombs,
     long_footprints,
     many_materials,
     seven_zip_bombs,
+    wrl_bombs,
 )
 from benchmarks.fuzzing.containers import (
     glb_json,
@@ -265,7 +265,7 @@ READERS = (
     Reader("off", "x.off", read_mesh_file, lambda: _mesh("off"), TEXT),
     Reader("ply", "x.ply", read_mesh_file, lambda: _ply()[:4], TEXT),
     Reader("stl", "x.stl", read_mesh_file, lambda: [*_mesh("stl"), *_mesh("stl_ascii")], TEXT),
-    Reader("wrl", "x.wrl", read_mesh_file, lambda: [WRL], TEXT, deep_scenes),
+    Reader("wrl", "x.wrl", read_mesh_file, lambda: [WRL], TEXT, wrl_bombs),
     Reader("cloud .ply", "x.ply", lambda path: read_part(path, 512, 0), lambda: _ply()[4:], TEXT),
     Reader("image", "x.png", load_image, _images, (), image_bombs),
     Reader(

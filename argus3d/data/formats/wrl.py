@@ -38,9 +38,10 @@ _NUMBER_FIELDS = {
 # Surfaces that would be missing from the shape if they were skipped as other unknown nodes are.
 _UNREAD_SURFACES = frozenset({"Box", "Cone", "Cylinder", "ElevationGrid", "Extrusion", "Sphere"})
 
-_STRING = r'"(?:[^"\\]|\\[\s\S])*"'
-_STRING_OR_COMMENT = re.compile(rf"{_STRING}|#[^\r\n]*")
-_TOKEN = re.compile(rf'[\s,]*({_STRING}|[{{}}\[\]]|[^\s,{{}}\[\]"]+)')
+# Possessive, so that each letter is looked at once, also where a string is never closed.
+_INSIDE = r'"[^"\\]*+(?:\\[\s\S][^"\\]*+)*+'
+_STRING_OR_COMMENT = re.compile(rf'{_INSIDE}(?:"|\\?\Z)|#[^\r\n]*')
+_TOKEN = re.compile(rf'[\s,]*+({_INSIDE}"|[{{}}\[\]]|[^\s,{{}}\[\]"]+)')
 _NUMBER = re.compile(r"[-+]?\.?\d\S*")
 
 
