@@ -173,7 +173,7 @@ def many_materials() -> bytes:
 
 
 def wrl_bombs() -> list[bytes]:
-    return [*deep_scenes(), *open_strings()]
+    return [*deep_scenes(), *open_strings(), placed_often()]
 
 
 def deep_scenes() -> list[bytes]:
@@ -183,6 +183,14 @@ def deep_scenes() -> list[bytes]:
     doubled = b"".join(b"DEF A%d Transform { children [USE A%d USE A%d] }\n" % (n + 1, n, n) for n in range(40))
     chained = b"".join(b"DEF A%d Group { children USE A%d }\n" % (n + 1, n) for n in range(5000))
     return [head + doubled, head + chained, b"#VRML V2.0\n" + b"Group { children [" * 5000]
+
+
+def placed_often() -> bytes:
+    """A grid of 1,000 faces that a scene places 9,991 times."""
+    points = b", ".join(b"%d %d 0" % (k % 40, k // 40) for k in range(1040))
+    corners = b" ".join(b"%d %d %d -1" % (k, k + 1, k + 40) for k in range(1000))
+    head = b"#VRML V2.0 utf8\nDEF A Shape { geometry IndexedFaceSet {\ncoord Coordinate { point [" + points + b"] }\n"
+    return head + b"coordIndex [" + corners + b"] } }\n" + b"USE A\n" * 9990
 
 
 def open_strings() -> list[bytes]:

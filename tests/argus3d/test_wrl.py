@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from argus3d.data.formats import wrl
-from argus3d.data.formats.wrl import fans, read_wrl, wrl_mesh
+from argus3d.data.formats import wrl, wrl_scene
+from argus3d.data.formats.wrl import read_wrl, wrl_mesh
+from argus3d.data.formats.wrl_scene import fans
 from argus3d.errors import UserError
 
 TRIANGLE = (
@@ -207,12 +208,27 @@ def test_the_line_of_an_error_is_named() -> None:
 
 def test_a_few_lines_cannot_stand_for_endless_faces_or_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wrl, "MAX_FACES", 1000)
-    monkeypatch.setattr(wrl, "MAX_NODES", 5000)
+    monkeypatch.setattr(wrl_scene, "MAX_NODES", 5000)
     doubled = "".join(f"DEF a{k + 1} Group {{ children [ USE a{k} USE a{k} ] }}\n" for k in range(40))
     with pytest.raises(UserError, match="more than 1,000 faces"):
         mesh(f"DEF a0 {TRIANGLE}\n{doubled}")
     with pytest.raises(UserError, match=r"more than 5,\d{3} nodes"):
         mesh(f"DEF a0 Group {{ }}\n{doubled}")
+
+
+def test_parts_may_be_placed_often_but_not_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wrl, "FREE_FACES", 100)
+    used = f"DEF a {TRIANGLE}" + "\nUSE a" * 200  # some bytes for each
+    assert len(mesh(used)[1]) == 201
+    whole = f"DEF b Group {{ children [ DEF a {TRIANGLE}" + " USE a" * 30 + " ] }\n"
+    with pytest.raises(UserError, match=r"^thing: it has more than \d{3} faces or vertices, counted as often"):
+        mesh(whole + "USE b\n" * 40)
+
+
+def test_points_that_a_face_set_uses_again_and_again_are_counted_before_they_are_there() -> None:
+    points = "DEF p Coordinate { point [" + " 0 0 1" * 3000 + "] }" + " USE p" * 3000
+    with pytest.raises(UserError, match=r"more than 2,\d{3},\d{3} faces or vertices"):
+        mesh(f"Shape {{ geometry IndexedFaceSet {{ coord [ {points} ] coordIndex [0 1 2] }} }}")
 
 
 def test_files_are_read_and_others_named(tmp_path: Path) -> None:
