@@ -1,16 +1,21 @@
 """Small files that ask for far more than they are: of pixels, of bytes, of nodes, of time."""
 
+import base64
 import io
+import json
 import lzma
 import pickle
 import struct
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from benchmarks.fuzzing.containers import other_header
 from tests.argus3d.archives import ar, tar
+from tests.argus3d.gltf_files import GltfWriter
 from tests.argus3d.mix_files import archive
 
 
@@ -198,3 +203,20 @@ def open_strings() -> list[bytes]:
     quotes = b'"' + b'\\"' * 200_000
     head = b"#VRML V2.0 utf8\n"
     return [head + quotes, head + b"Foo { bar " + quotes + b" # " + b"\\", head + b"Foo { " + b", \n" * 200_000 + b'"']
+
+
+def many_buffers() -> list[bytes]:
+    """A .gltf whose 5,000 buffers are the file itself, by one name and by many; nothing is in them."""
+    header = {"asset": {"version": "2.0"}, "pad": "x" * 400_000}
+    names = (["x.gltf"] * 5000, ["./" * (number % 100) + "x.gltf" for number in range(5000)])
+    return [json.dumps(header | {"buffers": [{"uri": uri} for uri in uris]}).encode() for uris in names]
+
+
+def written(writer: GltfWriter, suffix: str) -> bytes:
+    """What the writer writes; a .gltf has its buffer within."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"x{suffix}"
+        if suffix == ".glb":
+            return writer.write_glb(path).read_bytes()
+        uri = "data:application/octet-stream;base64," + base64.b64encode(writer.binary).decode()
+        return writer.write_gltf(path, uri).read_bytes()

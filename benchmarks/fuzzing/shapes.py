@@ -22,8 +22,10 @@ from benchmarks.fuzzing.bombs import (
     deb_bombs,
     image_bombs,
     long_footprints,
+    many_buffers,
     many_materials,
     seven_zip_bombs,
+    written,
     wrl_bombs,
 )
 from benchmarks.fuzzing.containers import (
@@ -97,7 +99,7 @@ def _obj() -> list[bytes]:
 
 def _glb() -> list[bytes]:
     scene = trimesh.Scene({"a": trimesh.creation.box(), "b": trimesh.creation.icosphere(1)}).export(file_type="glb")
-    return [bytes(scene), _written(_rich(), ".glb")]
+    return [bytes(scene), written(_rich(), ".glb")]
 
 
 def _rich() -> GltfWriter:
@@ -118,19 +120,6 @@ def _rich() -> GltfWriter:
     return writer
 
 
-def _written(writer: GltfWriter, suffix: str) -> bytes:
-    """What the writer writes; a .gltf has its buffer within."""
-    import base64
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"x{suffix}"
-        if suffix == ".glb":
-            return writer.write_glb(path).read_bytes()
-        uri = "data:application/octet-stream;base64," + base64.b64encode(writer.binary).decode()
-        return writer.write_gltf(path, uri).read_bytes()
-
-
 def _draco() -> list[bytes]:
     import DracoPy
 
@@ -139,7 +128,7 @@ def _draco() -> list[bytes]:
     contents = [
         DracoPy.encode(points, faces, compression_level=level) for points, faces in solids for level in (0, 7, 10)
     ]
-    return [_written(draco_tetrahedron(content), ".glb") for content in contents]
+    return [written(draco_tetrahedron(content), ".glb") for content in contents]
 
 
 def _images() -> list[bytes]:
@@ -259,7 +248,7 @@ def _seven_zips() -> list[bytes]:
 
 READERS = (
     Reader("glb", "x.glb", read_mesh_file, _glb, (glb_json, glb_json)),
-    Reader("gltf", "x.gltf", read_mesh_file, lambda: [_written(_rich(), ".gltf")], (tree,)),
+    Reader("gltf", "x.gltf", read_mesh_file, lambda: [written(_rich(), ".gltf")], (tree,), many_buffers),
     Reader("draco", "x.glb", read_mesh_file, _draco),
     Reader("obj", "x.obj", read_mesh_file, _obj, TEXT, lambda: [many_materials()]),
     Reader("off", "x.off", read_mesh_file, lambda: _mesh("off"), TEXT),

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from argus3d.data.formats import mesh_files
+from argus3d.data.formats import gltf_buffers, mesh_files
+from argus3d.data.formats.gltf_buffers import Buffers
 from argus3d.data.formats.mesh_files import read_mesh_file
 from argus3d.errors import UserError
 from tests.argus3d.gltf_files import CORNERS, FACES, GltfWriter, draco_tetrahedron, tetrahedron
@@ -219,6 +220,29 @@ def test_instances_count_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert len(triangles(path)) == 12
     monkeypatch.setattr(mesh_files, "MAX_FACES", 11)
     with pytest.raises(UserError, match=r"has 12 faces .* limit of 11 faces"):
+        read_mesh_file(path)
+
+
+def test_buffers_are_read_when_they_are_used_and_each_file_once(tmp_path: Path) -> None:
+    writer = tetrahedron()
+    writer.node(mesh=0)
+    used = {"byteLength": len(writer.binary), "uri": "a.bin"}
+    writer.header["buffers"] = [used, {"byteLength": 1, "uri": "none.bin"}, dict(used, uri="./a.bin")]
+    writer.header["bufferViews"][1]["buffer"] = 2
+    (tmp_path / "a.bin").write_bytes(writer.binary)
+    path = writer.write_gltf(tmp_path / "a.gltf", "")
+    assert as_sets(triangles(path)) == as_sets(CORNERS[FACES])
+    buffers = Buffers(writer.header, None, path, "a")
+    assert buffers.view(0)[0].obj is buffers.view(1)[0].obj
+
+
+def test_files_beside_count_to_the_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = tetrahedron()
+    writer.node(mesh=0)
+    (tmp_path / "a.bin").write_bytes(writer.binary)
+    path = writer.write_gltf(tmp_path / "a.gltf", "a.bin")
+    monkeypatch.setattr(gltf_buffers, "MAX_BYTES", path.stat().st_size + len(writer.binary) - 1)
+    with pytest.raises(UserError, match=r"a\.gltf: with the files that it names it is larger than"):
         read_mesh_file(path)
 
 

@@ -1,16 +1,15 @@
 """The triangles of glTF 2.0 files, placed by their nodes: plain, sparse, quantised or compressed by Draco."""
 
-import base64
 import json
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
 
+from argus3d.data.formats.gltf_buffers import Buffers
 from argus3d.data.formats.meshes import Mesh
 from argus3d.errors import UserError
 
@@ -54,7 +53,7 @@ def read_gltf(path: Path, max_faces: int, name: str) -> Mesh:
     _check_extensions(header, name)
     placed = _placed_meshes(header)
     _check_size(header, placed, max_faces, name)
-    document = _Document(header, tuple(_buffers(header, binary, path, name)), name)
+    document = _Document(header, Buffers(header, binary, path, name), name)
     parts = {index: document.mesh(index) for index in dict.fromkeys(index for index, _ in placed)}
     return _joined([_transformed(parts[index], matrix) for index, matrix in placed])
 
@@ -157,31 +156,12 @@ def _rotation(quaternion: list[float]) -> NDArray[np.float64]:
     )
 
 
-def _buffers(header: dict[str, Any], binary: bytes | None, path: Path, name: str) -> list[bytes]:
-    """The content of all buffers; only the first may be the binary chunk, and one without content is left empty."""
-    inner = [binary or b""] + [b""] * len(header.get("buffers", []))
-    return [
-        _side_file(buffer["uri"], path, name) if "uri" in buffer else inner[index]
-        for index, buffer in enumerate(header.get("buffers", []))
-    ]
-
-
-def _side_file(uri: str, path: Path, name: str) -> bytes:
-    if uri.startswith("data:"):
-        return base64.b64decode(uri.partition(",")[2], validate=True)
-    folder = path.resolve().parent
-    target = (folder / unquote(uri)).resolve()
-    if not target.is_relative_to(folder) or not target.is_file():
-        raise UserError(f"{name}: its data lie in {uri!r}, which is no file in its own folder; put it there.")
-    return target.read_bytes()
-
-
 @dataclass(frozen=True)
 class _Document:
     """A file's JSON and the buffers it speaks of."""
 
     header: dict[str, Any]
-    buffers: tuple[bytes, ...]
+    buffers: Buffers
     name: str
 
     def mesh(self, index: int) -> Mesh:
@@ -208,23 +188,14 @@ class _Document:
             raise UserError(
                 f"{self.name}: is compressed by Draco, which needs the package DracoPy: `pip install DracoPy`."
             ) from error
-        content, _ = self._view(extension["bufferView"])
+        content, _ = self.buffers.view(extension["bufferView"])
         try:
-            decoded = DracoPy.decode(content)
+            decoded = DracoPy.decode(bytes(content))
         except Exception as error:  # its decoder has errors of its own
             raise ValueError(f"Draco: {error}") from error
         wanted = extension["attributes"]["POSITION"]
         vertices = {item["unique_id"]: item["data"] for item in decoded.attributes}[wanted]
         return np.asarray(vertices, np.float64).reshape(-1, 3), np.asarray(decoded.faces, np.int64).reshape(-1, 3)
-
-    def _view(self, index: int) -> tuple[bytes, int]:
-        """The bytes of a buffer view and its stride, 0 where it has none."""
-        view = self.header["bufferViews"][index]
-        start = view.get("byteOffset", 0)
-        content = self.buffers[view["buffer"]][start : start + view["byteLength"]]
-        if len(content) < view["byteLength"]:
-            raise ValueError(f"buffer view {index} runs past its buffer")
-        return content, view.get("byteStride", 0)
 
     def _accessor(self, index: int) -> NDArray[np.float64]:
         """(count, width) float64: exact for all component types, normalised where the file says so."""
@@ -245,7 +216,7 @@ class _Document:
         return np.maximum(values.astype(np.float64) / np.iinfo(dtype).max, -1)
 
     def _rows(self, place: dict[str, Any], count: int, width: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-        content, stride = self._view(place["bufferView"])
+        content, stride = self.buffers.view(place["bufferView"])
         strides = (stride or width * dtype.itemsize, dtype.itemsize)
         offset = place.get("byteOffset", 0)
         # numpy checks that the rows lie within the content.

@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from argus3d.data.formats.gltf import BROKEN, read_gltf
-from argus3d.data.formats.meshes import MAX_FACES, Mesh, checked_mesh, mesh_from_bytes
+from argus3d.data.formats.meshes import MAX_BYTES, MAX_FACES, Mesh, checked_mesh, mesh_from_bytes
 from argus3d.data.formats.wrl import wrl_mesh
 from argus3d.errors import UserError
 
 MESH_SUFFIXES = (".glb", ".gltf", ".obj", ".off", ".ply", ".stl", ".wrl")
-MAX_BYTES = 2 << 30  # no format needs more for MAX_FACES
 NO_SUCH_FILE = "there is no such file; give the path of a mesh file."
 MAX_COORDINATE = 1e8  # single precision has steps of 8 there; what lies further is a mistake
 _MIN_AREA = 1e-12  # twice the area of the smallest face that is kept, in squares of the longest side

@@ -12,6 +12,7 @@ from argus3d.errors import UserError
 Mesh = tuple[NDArray[np.float64], NDArray[np.int64]]
 MAX_MATERIALS = 2_000  # of an .obj: trimesh takes their square of time, a second for so many
 MAX_FACES = 10_000_000  # of a file; a sample cut at 1,024 cells may have six million
+MAX_BYTES = 2 << 30  # of a file, and of those that it names; no format needs more for MAX_FACES
 # Faces that a scene may have by placing its parts again and again, beside one for each byte of the file: a bolt of
 # 10,000 placed 200 times. Faces that are written down take a byte each at the least.
 FREE_FACES = 2_000_000
