@@ -13,9 +13,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.fuzzing.containers import other_header
 from tests.argus3d.archives import ar, tar
-from tests.argus3d.gltf_files import GltfWriter
+from tests.argus3d.gltf_files import GltfWriter, draco_tetrahedron
 from tests.argus3d.mix_files import archive
 
 
@@ -210,6 +212,27 @@ def many_buffers() -> list[bytes]:
     header = {"asset": {"version": "2.0"}, "pad": "x" * 400_000}
     names = (["x.gltf"] * 5000, ["./" * (number % 100) + "x.gltf" for number in range(5000)])
     return [json.dumps(header | {"buffers": [{"uri": uri} for uri in uris]}).encode() for uris in names]
+
+
+def draco_bombs() -> list[bytes]:
+    """One view of half a million faces for 40 primitives, and 500 million faces that are not there."""
+    import DracoPy
+
+    side = np.arange(501, dtype=np.float32)
+    corners = np.stack([*np.meshgrid(side, side), np.zeros((501, 501), np.float32)], axis=-1).reshape(-1, 3)
+    first = (np.arange(500)[:, None] * 501 + np.arange(500)).reshape(-1)
+    faces = np.concatenate([first[:, None] + (0, 1, 501), first[:, None] + (1, 502, 501)]).astype(np.uint32)
+    content = DracoPy.encode(corners, faces, quantization_bits=10, compression_level=10)
+    repeated = draco_tetrahedron(content)
+    repeated.header["meshes"][0]["primitives"] *= 40
+    return [written(repeated, ".glb"), *(written(draco_tetrahedron(head), ".glb") for head in endless_dracos())]
+
+
+def endless_dracos() -> list[bytes]:
+    """Heads of Draco 2.2 that declare 500 million faces, one after another and by its walk over the mesh."""
+    many = b"\x80\xca\xb5\xee\x01"
+    head = b"DRACO\x02\x02\x01"
+    return [head + b"\0\0\0" + many * 2 + bytes(40), head + b"\1\0\0\0" + many * 2 + bytes(40)]
 
 
 def written(writer: GltfWriter, suffix: str) -> bytes:

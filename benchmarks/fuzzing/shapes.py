@@ -20,6 +20,7 @@ from argus3d.data.formats.sevenzip import list_members, read_members
 from argus3d.data.household import HouseholdCatalogue
 from benchmarks.fuzzing.bombs import (
     deb_bombs,
+    draco_bombs,
     image_bombs,
     long_footprints,
     many_buffers,
@@ -249,7 +250,7 @@ def _seven_zips() -> list[bytes]:
 READERS = (
     Reader("glb", "x.glb", read_mesh_file, _glb, (glb_json, glb_json)),
     Reader("gltf", "x.gltf", read_mesh_file, lambda: [written(_rich(), ".gltf")], (tree,), many_buffers),
-    Reader("draco", "x.glb", read_mesh_file, _draco),
+    Reader("draco", "x.glb", read_mesh_file, _draco, (), draco_bombs),
     Reader("obj", "x.obj", read_mesh_file, _obj, TEXT, lambda: [many_materials()]),
     Reader("off", "x.off", read_mesh_file, lambda: _mesh("off"), TEXT),
     Reader("ply", "x.ply", read_mesh_file, lambda: _ply()[:4], TEXT),

@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from argus3d.data.formats import gltf_buffers, mesh_files
+from argus3d.data.formats import gltf, gltf_buffers, mesh_files
+from argus3d.data.formats.draco import declared_faces
 from argus3d.data.formats.gltf_buffers import Buffers
 from argus3d.data.formats.mesh_files import read_mesh_file
 from argus3d.errors import UserError
+from benchmarks.fuzzing import bombs
 from tests.argus3d.gltf_files import CORNERS, FACES, GltfWriter, draco_tetrahedron, tetrahedron
 
 QUARTER_TURN = [0, 0, np.sqrt(0.5), np.sqrt(0.5)]  # about z, as (x, y, z, w)
@@ -221,6 +223,48 @@ def test_instances_count_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(mesh_files, "MAX_FACES", 11)
     with pytest.raises(UserError, match=r"has 12 faces .* limit of 11 faces"):
         read_mesh_file(path)
+
+
+def test_a_compressed_view_is_unpacked_once_and_counted_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draco = pytest.importorskip("DracoPy")
+    content = draco.encode(CORNERS, FACES.astype(np.uint32), quantization_bits=14)
+    writer = draco_tetrahedron(content)
+    writer.header["meshes"][0]["primitives"] *= 5
+    unpacked = []
+    decode = draco.decode
+
+    def counted(content: bytes) -> Any:
+        unpacked.append(content)
+        return decode(content)
+
+    monkeypatch.setattr(draco, "decode", counted)
+    assert len(triangles(writer.write_glb(tmp_path / "a.glb"))) == 20
+    assert len(unpacked) == 1
+    monkeypatch.setattr(mesh_files, "MAX_FACES", 11)
+    for accessor in writer.header["accessors"]:
+        accessor["count"] = 3
+    with pytest.raises(UserError, match=r"a\.glb: the mesh has 12 faces and 12 vertices.* limit of 11 faces"):
+        read_mesh_file(writer.write_glb(tmp_path / "a.glb"))
+
+
+@pytest.mark.parametrize("level", [0, 7, 10])
+@pytest.mark.parametrize("subdivisions", [1, 3])
+def test_draco_says_how_many_faces_it_has(level: int, subdivisions: int) -> None:
+    draco = pytest.importorskip("DracoPy")
+    sphere = trimesh.creation.icosphere(subdivisions)
+    content = draco.encode(sphere.vertices.astype(np.float32), sphere.faces, compression_level=level)
+    assert declared_faces(content) == len(sphere.faces)
+
+
+@pytest.mark.parametrize("content", bombs.endless_dracos())
+def test_draco_that_declares_too_much_is_not_unpacked(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gltf, "read_draco", None)
+    with pytest.raises(UserError, match=r"a\.glb: the mesh has 500,000,000 faces"):
+        read_mesh_file(draco_tetrahedron(content).write_glb(tmp_path / "a.glb"))
 
 
 def test_buffers_are_read_when_they_are_used_and_each_file_once(tmp_path: Path) -> None:

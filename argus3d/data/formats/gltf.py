@@ -2,13 +2,15 @@
 
 import json
 import struct
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from argus3d.data.formats.draco import declared_faces, read_draco
 from argus3d.data.formats.gltf_buffers import Buffers
 from argus3d.data.formats.meshes import Mesh
 from argus3d.errors import UserError
@@ -52,9 +54,13 @@ def read_gltf(path: Path, max_faces: int, name: str) -> Mesh:
     header, binary = _split(path)
     _check_extensions(header, name)
     placed = _placed_meshes(header)
-    _check_size(header, placed, max_faces, name)
-    document = _Document(header, Buffers(header, binary, path, name), name)
-    parts = {index: document.mesh(index) for index in dict.fromkeys(index for index, _ in placed)}
+    buffers = Buffers(header, binary, path, name)
+    times = Counter(index for index, _ in placed)
+    limits = _Limits(max_faces, name)
+    sizes = {index: _declared_size(header, index) for index in times}
+    limits.check(*(sum(sizes[index][k] * count for index, count in times.items()) for k in range(2)))
+    document = _Document(header, buffers, limits, name)
+    parts = {index: document.mesh(index, count) for index, count in times.items()}
     return _joined([_transformed(parts[index], matrix) for index, matrix in placed])
 
 
@@ -88,14 +94,20 @@ def _check_extensions(header: dict[str, Any], name: str) -> None:
         raise UserError(f"{name}: needs the glTF extension {unread[0]}, which is not read here; export without it.")
 
 
-def _check_size(header: dict[str, Any], placed: list[tuple[int, NDArray[np.float64]]], limit: int, name: str) -> None:
-    sizes = {index: _declared_size(header, index) for index in {index for index, _ in placed}}
-    faces, vertices = (sum(sizes[index][k] for index, _ in placed) for k in range(2))
-    if faces > limit or vertices > 3 * limit:
-        raise UserError(
-            f"{name}: the mesh has {faces:,} faces and {vertices:,} vertices, more than the limit of {limit:,} faces; "
-            "simplify it."
-        )
+@dataclass(frozen=True)
+class _Limits:
+    """Faces that a file may have at most, each counted as often as it is placed."""
+
+    faces: int
+    name: str
+
+    def check(self, faces: int, vertices: int) -> None:
+        """Raises: UserError for more faces, or for more than three times as many vertices."""
+        if faces > self.faces or vertices > 3 * self.faces:
+            raise UserError(
+                f"{self.name}: the mesh has {faces:,} faces and {vertices:,} vertices, parts counted as often as they "
+                f"are placed, more than the limit of {self.faces:,} faces; simplify it."
+            )
 
 
 def _declared_size(header: dict[str, Any], mesh: int) -> tuple[int, int]:
@@ -156,17 +168,28 @@ def _rotation(quaternion: list[float]) -> NDArray[np.float64]:
     )
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Document:
     """A file's JSON and the buffers it speaks of."""
 
     header: dict[str, Any]
     buffers: Buffers
+    limits: _Limits
     name: str
+    _faces: int = 0  # so far, as often as they are placed
+    _vertices: int = 0
+    _unpacked: dict[tuple[int, int], Mesh] = field(default_factory=dict)  # by Draco
 
-    def mesh(self, index: int) -> Mesh:
-        """All triangles of a mesh, in its own coordinates."""
-        return _joined([self._primitive(item) for item in self.header["meshes"][index]["primitives"]])
+    def mesh(self, index: int, times: int) -> Mesh:
+        """All triangles of a mesh that is placed so many times, in its own coordinates."""
+        parts = []
+        for primitive in self.header["meshes"][index]["primitives"]:
+            vertices, faces = self._primitive(primitive)
+            self._faces += times * len(faces)
+            self._vertices += times * len(vertices)
+            self.limits.check(self._faces, self._vertices)  # Draco holds what it holds, whatever the file declares
+            parts.append((vertices, faces))
+        return _joined(parts)
 
     def _primitive(self, primitive: dict[str, Any]) -> Mesh:
         mode = primitive.get("mode", _TRIANGLES)
@@ -182,20 +205,13 @@ class _Document:
         return vertices, _triangles(self._accessor(primitive["indices"]).reshape(-1).astype(np.int64), mode)
 
     def _draco(self, extension: dict[str, Any]) -> Mesh:
-        try:
-            import DracoPy
-        except ImportError as error:
-            raise UserError(
-                f"{self.name}: is compressed by Draco, which needs the package DracoPy: `pip install DracoPy`."
-            ) from error
-        content, _ = self.buffers.view(extension["bufferView"])
-        try:
-            decoded = DracoPy.decode(bytes(content))
-        except Exception as error:  # its decoder has errors of its own
-            raise ValueError(f"Draco: {error}") from error
-        wanted = extension["attributes"]["POSITION"]
-        vertices = {item["unique_id"]: item["data"] for item in decoded.attributes}[wanted]
-        return np.asarray(vertices, np.float64).reshape(-1, 3), np.asarray(decoded.faces, np.int64).reshape(-1, 3)
+        """The primitive that a view holds; primitives of one view share it."""
+        index, unique_id = extension["bufferView"], extension["attributes"]["POSITION"]
+        if (index, unique_id) not in self._unpacked:
+            content = bytes(self.buffers.view(index)[0])
+            self.limits.check(declared_faces(content), 0)
+            self._unpacked[index, unique_id] = read_draco(content, unique_id, self.name)
+        return self._unpacked[index, unique_id]
 
     def _accessor(self, index: int) -> NDArray[np.float64]:
         """(count, width) float64: exact for all component types, normalised where the file says so."""

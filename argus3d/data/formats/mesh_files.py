@@ -46,9 +46,7 @@ def read_mesh_file(path: Path, name: str | None = None) -> Mesh:
 
 
 def _read_gltf(path: Path, name: str) -> Mesh:
-    vertices, faces = read_gltf(path, MAX_FACES, name)
-    _check_faces(len(faces), name)  # Draco holds what it holds, whatever the file declares
-    return _checked(vertices, faces, name)
+    return _checked(*read_gltf(path, MAX_FACES, name), name)
 
 
 def _read_wrl(path: Path, name: str) -> Mesh:
