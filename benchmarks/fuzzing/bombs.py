@@ -207,6 +207,15 @@ def open_strings() -> list[bytes]:
     return [head + quotes, head + b"Foo { bar " + quotes + b" # " + b"\\", head + b"Foo { " + b", \n" * 200_000 + b'"']
 
 
+def placed_meshes() -> bytes:
+    """A .glb of 1,000 faces that 10,000 nodes place."""
+    writer = GltfWriter()
+    writer.mesh(writer.accessor(np.random.default_rng(0).random((3000, 3), np.float32)))
+    for _ in range(10_000):
+        writer.node(mesh=0)
+    return written(writer, ".glb")
+
+
 def many_buffers() -> list[bytes]:
     """A .gltf whose 5,000 buffers are the file itself, by one name and by many; nothing is in them."""
     header = {"asset": {"version": "2.0"}, "pad": "x" * 400_000}

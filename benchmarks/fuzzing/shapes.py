@@ -25,6 +25,7 @@ from benchmarks.fuzzing.bombs import (
     long_footprints,
     many_buffers,
     many_materials,
+    placed_meshes,
     seven_zip_bombs,
     written,
     wrl_bombs,
@@ -248,7 +249,7 @@ def _seven_zips() -> list[bytes]:
 
 
 READERS = (
-    Reader("glb", "x.glb", read_mesh_file, _glb, (glb_json, glb_json)),
+    Reader("glb", "x.glb", read_mesh_file, _glb, (glb_json, glb_json), lambda: [placed_meshes()]),
     Reader("gltf", "x.gltf", read_mesh_file, lambda: [written(_rich(), ".gltf")], (tree,), many_buffers),
     Reader("draco", "x.glb", read_mesh_file, _draco, (), draco_bombs),
     Reader("obj", "x.obj", read_mesh_file, _obj, TEXT, lambda: [many_materials()]),

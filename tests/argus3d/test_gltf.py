@@ -225,6 +225,19 @@ def test_instances_count_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         read_mesh_file(path)
 
 
+def test_parts_may_be_placed_often_but_not_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gltf, "FREE_FACES", 0)
+    writer = tetrahedron()
+    for _ in range(200):
+        writer.node(mesh=0)
+    assert len(triangles(writer.write_glb(tmp_path / "a.glb"))) == 800  # some bytes for each
+    size = len((tmp_path / "a.glb").read_bytes())
+    writer.header["meshes"][0]["primitives"] *= 100
+    with pytest.raises(UserError, match=r"has 80,000 faces .*limit of \d,\d{3} faces for a file of its size") as told:
+        read_mesh_file(writer.write_glb(tmp_path / "a.glb"))
+    assert int(re.findall(r"limit of ([\d,]+)", str(told.value))[0].replace(",", "")) > size
+
+
 def test_a_compressed_view_is_unpacked_once_and_counted_each_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,6 +291,7 @@ def test_buffers_are_read_when_they_are_used_and_each_file_once(tmp_path: Path) 
     assert as_sets(triangles(path)) == as_sets(CORNERS[FACES])
     buffers = Buffers(writer.header, None, path, "a")
     assert buffers.view(0)[0].obj is buffers.view(1)[0].obj
+    assert buffers.held() == path.stat().st_size + len(writer.binary)
 
 
 def test_files_beside_count_to_the_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

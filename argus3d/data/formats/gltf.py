@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from argus3d.data.formats.draco import declared_faces, read_draco
 from argus3d.data.formats.gltf_buffers import Buffers
-from argus3d.data.formats.meshes import Mesh
+from argus3d.data.formats.meshes import FREE_FACES, Mesh
 from argus3d.errors import UserError
 
 # What reading a file that is broken anywhere may raise.
@@ -42,7 +42,8 @@ def read_gltf(path: Path, max_faces: int, name: str) -> Mesh:
     """Read a .glb or .gltf file: the triangles of the file's scene, each mesh as often and where its nodes place it.
 
     Skins and morph targets are left as modelled; points and lines are left out.
-    max_faces : int, a file that declares more faces, or three times as many vertices, is refused before they are read
+    max_faces : int, a file that declares more faces, or three times as many vertices, is refused before they are read,
+    and so is one that declares more than `FREE_FACES` and one for each of its bytes
     name : what an error calls the file
 
     Returns vertices (V, 3) float64 and faces (F, 3) int64, in metres and y up as glTF has them.
@@ -56,7 +57,7 @@ def read_gltf(path: Path, max_faces: int, name: str) -> Mesh:
     placed = _placed_meshes(header)
     buffers = Buffers(header, binary, path, name)
     times = Counter(index for index, _ in placed)
-    limits = _Limits(max_faces, name)
+    limits = _Limits(max_faces, FREE_FACES + buffers.held(), name)
     sizes = {index: _declared_size(header, index) for index in times}
     limits.check(*(sum(sizes[index][k] * count for index, count in times.items()) for k in range(2)))
     document = _Document(header, buffers, limits, name)
@@ -96,18 +97,20 @@ def _check_extensions(header: dict[str, Any], name: str) -> None:
 
 @dataclass(frozen=True)
 class _Limits:
-    """Faces that a file may have at most, each counted as often as it is placed."""
+    """Faces that a file may have at most, and a file of its size, each counted as often as it is placed."""
 
     faces: int
+    faces_for_size: int
     name: str
 
     def check(self, faces: int, vertices: int) -> None:
         """Raises: UserError for more faces, or for more than three times as many vertices."""
-        if faces > self.faces or vertices > 3 * self.faces:
-            raise UserError(
-                f"{self.name}: the mesh has {faces:,} faces and {vertices:,} vertices, parts counted as often as they "
-                f"are placed, more than the limit of {self.faces:,} faces; simplify it."
-            )
+        for limit, of in ((self.faces, "faces"), (self.faces_for_size, "faces for a file of its size")):
+            if faces > limit or vertices > 3 * limit:
+                raise UserError(
+                    f"{self.name}: the mesh has {faces:,} faces and {vertices:,} vertices, parts counted as often as "
+                    f"they are placed, more than the limit of {limit:,} {of}; simplify it."
+                )
 
 
 def _declared_size(header: dict[str, Any], mesh: int) -> tuple[int, int]:

@@ -52,6 +52,12 @@ class Buffers:
             self._files[target] = memoryview(target.read_bytes())
         return self._files[target]
 
+    def held(self) -> int:
+        """Bytes of the file and of those that it names, each counted once."""
+        uris = {buffer["uri"] for buffer in self._header.get("buffers", []) if "uri" in buffer}
+        files = {self._target(uri) for uri in uris if not uri.startswith("data:")} - {None}
+        return sum(file.stat().st_size for file in {self._path.resolve(), *files} if file)
+
     def _target(self, uri: str) -> Path | None:
         """A file in the folder of the glTF file; nothing outside is looked at."""
         folder = self._path.resolve().parent
