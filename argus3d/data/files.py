@@ -24,6 +24,7 @@ from argus3d.errors import UserError
 
 # What an archive may unpack to: so many bytes, or so many times its own size. Real files stay below a tenth of it.
 MAX_UNPACKED, MAX_RATIO = 256 << 20, 20
+LONGEST_NAME = 200  # bytes; file systems hold 255, and numbers and endings are added
 
 
 def _machine() -> str:
@@ -162,7 +163,7 @@ def is_name(value: object) -> bool:
     """Whether it is a text that can be the name of a file or a folder, leads nowhere else, and is no scratch file's."""
     if not isinstance(value, str) or value in ("", ".", "..") or set(value) & set("/\\\0"):
         return False
-    return is_text(value) and not _SCRATCH.fullmatch(value)
+    return is_text(value) and len(value.encode()) <= LONGEST_NAME and not _SCRATCH.fullmatch(value)
 
 
 def is_text(value: str) -> bool:

@@ -41,7 +41,7 @@ def with_classes(folder: Path, classes: object) -> Path:
 
 
 BAD = [
-    ["../../out"], ["/out"], ["a\0b"], ["a" * 300 + "/"], [""], [7], ["chair", "chair"], ["chair"], "chair", {}, None,
+    ["../../out"], ["/out"], ["a\0b"], ["a" * 201], [""], [7], ["chair", "chair"], ["chair"], "chair", {}, None,
 ]  # fmt: skip
 
 
