@@ -15,10 +15,10 @@ from typing import Any
 
 from argus3d.data.files import write_json
 from eval.protocol import Protocol
+from eval.result_file import DIRECTIONS, require_result
 
 SCHEMA = 1
 RECORD = ".run.json"  # in the place of a result's .json: its run record
-DIRECTIONS = ("lower", "higher", "towards")
 LIBRARIES = ("numpy", "scipy", "numba", "trimesh", "torch")
 
 
@@ -96,11 +96,12 @@ class Result:
     def from_json(cls, content: Mapping[str, Any]) -> "Result":
         """Read what `to_json` wrote.
 
-        Raises : ValueError for another schema, or keys that are missing or unknown
+        Raises : ValueError for another schema, keys that are missing or unknown, or values of other types
         """
         if content.get("schema") != SCHEMA:
             raise ValueError(f"result schema {content.get('schema')!r} is not {SCHEMA}; measure again")
         try:
+            require_result(content)
             return cls(
                 name=content["name"],
                 kind=content["kind"],
@@ -114,8 +115,8 @@ class Result:
                 },
                 notes=tuple(content["notes"]),
             )
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"not a result ({error!r}); measure again") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"not a result ({error}); measure again") from error
 
 
 def write(result: Result, run_record: Mapping[str, Any], path: Path) -> None:
