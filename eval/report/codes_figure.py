@@ -9,7 +9,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from eval.report.style import GENERATOR_COLOURS, GRID_COLOUR, OTHER_COLOUR, picture
+from eval.report.style import GENERATOR_COLOURS, GRID_COLOUR, OTHER_COLOUR, picture, words
 
 Counts = npt.NDArray[np.int64]
 
@@ -53,7 +53,7 @@ def codes_figure(uses: Sequence[CodeUse], suffix: str = ".png") -> bytes:
         for use, colour in zip(uses, _colours(len(uses)), strict=True):
             shares = np.sort(use.counts)[::-1] / use.counts.sum()
             used = int((use.counts > 0).sum())
-            label = f"{use.name}: {use.shapes} shapes, {used} codes, perplexity {use.perplexity:.0f}"
+            label = f"{words(use.name)}: {use.shapes} shapes, {used} codes, perplexity {use.perplexity:.0f}"
             panel.plot(np.arange(1, used + 1), 100 * shares[:used], color=colour, linewidth=1.4, label=label)
         panel.axhline(100 / codes, color="black", linewidth=0.8, linestyle=":")
         panel.set_yscale("log")

@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from eval.report.style import GENERATOR_COLOURS, GRID_COLOUR, picture, write_pictures
+from eval.report.style import GENERATOR_COLOURS, GRID_COLOUR, picture, words, write_pictures
 
 NOT_CURVES = ("step", "seconds", "threshold", "loss", "commitment", "occupancy", "restarts")
 # Of the run itself rather than of what it learned; orders of magnitude apart, so on a logarithmic scale of their own.
@@ -67,7 +67,7 @@ def curves_figure(logs: dict[str, list[dict[str, Any]]], suffix: str = ".png") -
                 _draw(panel, lines, curves)
                 if curves and curves[0] in COURSE:
                     panel.set_yscale("log")
-            panels[0, column].set_title(name.replace("-", " "), loc="left", fontsize=8, pad=3)
+            panels[0, column].set_title(words(name.replace("-", " ")), loc="left", fontsize=8, pad=3)
             panels[max(row for row, curves in enumerate(told) if curves), column].set_xlabel("minutes of training")
 
     return picture((3.6 * len(logs), 1 + 1.6 * len(rows)), draw, suffix, dpi=200)
@@ -78,7 +78,7 @@ def _draw(panel: Axes, lines: list[dict[str, Any]], curves: list[str]) -> None:
     for index, curve in enumerate(curves):
         values = [line.get(curve, math.nan) for line in lines]
         style = "-" if index < len(COLOURS) else ":"
-        panel.plot(minutes, values, style, color=COLOURS[index % len(COLOURS)], label=curve.replace("_", " "))
+        panel.plot(minutes, values, style, color=COLOURS[index % len(COLOURS)], label=words(curve.replace("_", " ")))
     if not curves:
         panel.set_axis_off()
         return
