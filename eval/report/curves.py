@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from argus3d.data.files import is_text
+from eval.outputs import demand_apart
 from eval.report.style import GENERATOR_COLOURS, GRID_COLOUR, picture, words, write_pictures
 
 NOT_CURVES = ("step", "seconds", "threshold", "loss", "commitment", "occupancy", "restarts")
@@ -28,6 +29,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("logs", nargs="+", type=Path, metavar="LOG", help="log.jsonl of a training; a panel each")
     parser.add_argument("--out", type=Path, nargs="+", required=True, help="a .png, .svg or .pdf, or several")
     arguments = parser.parse_args(argv)
+    demand_apart(arguments.out, arguments.logs)
     logs: dict[str, list[dict[str, Any]]] = {}
     for path in arguments.logs:
         name = path.absolute().parent.name if path.stem == "log" else path.stem

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from argus3d.data.files import write_atomically
+from eval.outputs import demand_apart, with_suffixes
 from eval.report.cells import (
     cell,
     count,
@@ -59,6 +60,8 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     if not arguments.results and not arguments.sweep:
         parser.error("nothing to lay out: name result files, or a --sweep")
+    given = [*arguments.results, *arguments.sweep, *([arguments.readme] if arguments.readme else [])]
+    demand_apart(with_suffixes(arguments.out, (".csv", ".tex", ".md")), given)
     rows, sweeps = read_rows(arguments.results), [read_sweep(path) for path in arguments.sweep]
     tables = [*all_tables(rows), *map(sweep_table, sweeps)]
     rows += [row for sweep in sweeps for row in sweep.rows]
