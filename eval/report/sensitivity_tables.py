@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from argus3d.data.files import write_atomically
-from eval.report.cells import exact
+from eval.report.cells import exact, plain
 from eval.report.columns import ARROWS, GENERATION, JSD, Column, of_network
 from eval.report.markup import Cell, Table, latex, markdown
 
@@ -105,11 +105,12 @@ def csv_text(pairs: Sequence[Mapping[str, Any]]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_HEADER)
     for pair in pairs:
-        protocol = [pair["protocol"]["name"], pair["protocol"]["hash"]]
+        protocol = [plain(pair["protocol"]["name"]), plain(pair["protocol"]["hash"])]
         for choice, label, key, change in _changes(pair):
             usual = pair["metrics"].get(key, {}).get("value")
             numbers = [usual, *(change[part] for part in ("value", "change", "low", "high"))]
-            head = [pair["name"], pair["size"], choice["key"], choice["usual"], label, choice["kind"], key]
+            words = [plain(text) for text in (choice["key"], choice["usual"], label, choice["kind"], key)]
+            head = [plain(pair["name"]), pair["size"], *words]
             said = ["factor" if change["factor"] else "difference", *protocol]
             writer.writerow([*head, *("" if value is None else exact(value) for value in numbers), *said])
     return text.getvalue()
