@@ -21,9 +21,11 @@ Line = tuple[str, str, Mapping[str, Any]]  # label, kind, changes by metric
 def sensitivity_figure(pair: Mapping[str, Any], suffix: str = ".png") -> bytes:
     """A picture of one pair that `argus3d-eval table --sensitivity` measured; the same bytes for the same numbers.
 
-    Raises : ValueError for a suffix other than .png, .svg, .pdf
+    Raises : ValueError for a suffix other than .png, .svg, .pdf, or no choice that moves a metric which is drawn
     """
     lines, places, ticks = _lines(pair["choices"])
+    if not lines:
+        raise ValueError(f"no choice of {pair['name']} moves {', '.join(SHOWN)}; there is nothing to draw")
     keys = [key for choice in pair["choices"] for key in keys_of(choice) if key.startswith(SHOWN)]
     columns = columns_of(pair["metrics"], keys)
 
