@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,16 @@ from benchmarks.fuzzing.reader import Reader
 from benchmarks.fuzzing.watch import outside
 from eval.clouds import load_clouds
 from eval.protocol import Protocol, get_protocol
-from eval.report.curves import read_log
-from eval.report.rows import read_rows
-from eval.report.sensitivity_tables import read_pairs
-from eval.report.sweeps import read_sweep
+from eval.report.curves import MOST, points, read_log
+from eval.report.markup import Table, latex, markdown
+from eval.report.page_compare import comparison
+from eval.report.page_protocol import protocol_words
+from eval.report.page_runs import counts_table, read_runs
+from eval.report.page_tables import page_table
+from eval.report.sensitivity_tables import csv_text as sensitivity_csv
+from eval.report.sensitivity_tables import read_pairs, sensitivity_tables
+from eval.report.sweeps import read_sweep, sweep_table
+from eval.report.tables import all_tables, csv_text
 from eval.results import Counts, MetricValue, Result, read
 from eval.sources import checkpoint_facts
 from eval.task_folder import Tally, draw, read_tasks
@@ -188,9 +195,38 @@ def result_json() -> dict[str, Any]:
 
 
 def _read_result(path: Path) -> object:
-    """By both readers; either may refuse."""
-    read_rows([path])
+    """By both readers, either of which may refuse, and all that is made of rows but figures."""
+    (run,) = read_runs([path])
+    tables = [*all_tables(run.rows), counts_table(run)]
+    page = comparison([run]), [protocol_words(row.protocol) for row in run.rows]
+    laid_out(tables, csv_text(run.rows), json.dumps(page, allow_nan=False))
     return read(path)
+
+
+def laid_out(tables: Sequence[Table], *more: str) -> None:
+    """Tables in all their forms; every text of them can be written."""
+    forms = [text for table in tables for text in (markdown(table), latex(table), repr(page_table(table, "x")))]
+    for text in (*forms, *more):
+        text.encode()
+
+
+def _read_sweep(path: Path) -> object:
+    sweep = read_sweep(path)
+    laid_out([sweep_table(sweep)], csv_text(sweep.rows))
+    return sweep
+
+
+def _read_pairs(path: Path) -> object:
+    pairs = read_pairs(path)
+    laid_out([table for pair in pairs for table in sensitivity_tables(pair)], sensitivity_csv(pairs))
+    return pairs
+
+
+def _read_log(path: Path) -> object:
+    """What would be drawn of a log, without drawing."""
+    lines = read_log(path)
+    names = list(lines[-1])[:MOST]
+    return [np.array(points(lines, name)).max() for name in names]
 
 
 def _one_result(folder: Path) -> None:
@@ -290,19 +326,23 @@ READERS = (
     ),
     Reader("split", "s.json", read_split, _split, JSON),
     Reader("result", "one.json", _read_result, lambda: [_json(result_json())], JSON),
-    Reader("sweep", "sweep.json", read_sweep, lambda: _sweep()[1:], JSON, around=_one_result, named=("target",)),
+    Reader("sweep", "sweep.json", _read_sweep, lambda: _sweep()[1:], JSON, around=_one_result, named=("target",)),
     Reader(
         "row of a study",
         "one.facts.json",
-        lambda path: read_sweep(path.parent),
+        lambda path: _read_sweep(path.parent),
         lambda: [_json(_facts())],
         JSON,
         around=_one_result,
         named=("target",),
     ),
-    Reader("sensitivity", "x.json", read_pairs, _pairs, JSON),
+    Reader("sensitivity", "x.json", _read_pairs, _pairs, JSON),
     Reader(
-        "training log", "log.jsonl", read_log, lambda: [b'{"step": 1, "loss": 2.0}\n{"step": 2}\n'], (json_lines,) * 3
+        "training log",
+        "log.jsonl",
+        _read_log,
+        lambda: [b'{"step": 1, "seconds": 1, "iou": 0.5}\n{"step": 2, "seconds": 2.5, "iou": 0.6, "perplexity": 9}\n'],
+        (json_lines,) * 3,
     ),
     Reader(
         "lvis", "lvis.json.gz", read_lvis, lambda: _gz({"chair": [uid(1), uid(2)], "lamp": [uid(3)]}), GZ, _gz_bombs
