@@ -50,7 +50,7 @@ def require_protocol(protocol: Mapping[str, Any]) -> None:
     for key in WHOLE:
         demand(key not in protocol or is_whole(protocol[key]), f"its protocol's {key} is no whole number")
     for key in ("confidence", "covt_cd", "covt_emd"):
-        demand(protocol.get(key) is None or _is_number(protocol[key]), f"its protocol's {key} is no number")
+        demand(protocol.get(key) is None or is_number(protocol[key]), f"its protocol's {key} is no number")
     demand(protocol["confidence"] is not None, "its protocol's confidence is no number")
     unknowns = protocol.get("unknowns", [])
     demand(isinstance(unknowns, list) and all(map(is_words, unknowns)), "its protocol's unknowns are no texts")
@@ -101,13 +101,14 @@ def is_whole(value: Any) -> bool:
     return type(value) is int and 0 <= value < LARGEST
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether it is a finite number."""
     return (type(value) is int and abs(value) < LARGEST) or (type(value) is float and math.isfinite(value))
 
 
 def is_number_or_null(value: Any) -> bool:
     """Whether it is a finite number, or undefined."""
-    return value is None or _is_number(value)
+    return value is None or is_number(value)
 
 
 def demand(right: bool, otherwise: str) -> None:

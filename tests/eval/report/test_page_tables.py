@@ -150,9 +150,14 @@ def test_cost_is_what_records_say(tmp_path: Path) -> None:
     (tmp_path / "run" / "nano.run.json").write_text("[")
     with pytest.raises(UserError, match=r"nano\.run\.json is not JSON"):
         read_runs([tmp_path / "run"])
-    (tmp_path / "run" / "nano.run.json").write_text('{"seconds": "12"}')
-    with pytest.raises(UserError, match=r"nano\.run\.json: its seconds, machine or versions are damaged"):
-        read_runs([tmp_path / "run"])
+    for content, reason in (
+        ('{"seconds": "12"}', "its seconds, machine or versions are damaged"),
+        (f'{{"seconds": 1{"0" * 400}}}', "its seconds, machine or versions are damaged"),
+        ('{"command": "\\ud800"}', "it holds halves of letters"),
+    ):
+        (tmp_path / "run" / "nano.run.json").write_text(content)
+        with pytest.raises(UserError, match=rf"nano\.run\.json: {reason}"):
+            read_runs([tmp_path / "run"])
     (tmp_path / "run" / "nano.run.json").unlink()
     assert cost_table(read_runs([tmp_path / "run"])[0]) is None
 
