@@ -111,8 +111,9 @@ def _record() -> list[bytes]:
 
 
 def _read_record(path: Path) -> object:
-    runs = read_runs([path.with_name("one.json")])
-    return [(cost_table(run), counts_table(run)) for run in runs]
+    (run,) = read_runs([path.with_name("one.json")])
+    cost = cost_table(run)
+    return laid_out([counts_table(run), *([cost] if cost else [])])
 
 
 def _codes(folder: Path) -> None:

@@ -188,7 +188,7 @@ def result_json() -> dict[str, Any]:
     value = MetricValue(0.5, 0.4, 0.6, "lower", 0.0, "side", 0.03)
     counts = {"generated": Counts(3, 2, (("c", "no surface"),)), "reference": Counts(2, 2)}
     data = {"generated": "0" * 64, "trained_on": "a", "baseline": "reference"}
-    each = {"chair": {"cd": 0.5}}
+    each = {"chair": {"count": 2.0, "cd": 0.5}}
     return Result(
         "nano", "generation", Protocol("argus3d-v1"), counts, {"mmd_cd": value}, data, each, ("a note",)
     ).to_json()
