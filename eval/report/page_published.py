@@ -48,7 +48,8 @@ def read_published(path: Path) -> list[Entry]:
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             reader = csv.DictReader(stream)
-            columns, entries = tuple(reader.fieldnames or ()), list(reader)
+            columns = tuple(reader.fieldnames or ())
+            entries: list[Entry] = list(reader)
     except (csv.Error, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is no CSV in UTF-8 ({error}); mend it, or leave it out") from error
     if columns != FIELDS:
