@@ -14,7 +14,8 @@ from argus3d.data.stores import Folder
 from benchmarks.fuzzing.arrays import npy
 from benchmarks.fuzzing.mutate import TEXT, tree
 from benchmarks.fuzzing.reader import Reader
-from benchmarks.fuzzing.texts import JSON, laid_out, result_json, sample_json
+from benchmarks.fuzzing.tables import laid_out
+from benchmarks.fuzzing.texts import JSON, result_json, sample_json
 from benchmarks.fuzzing.watch import outside
 from eval.nearest_file import read_nearest
 from eval.report.codes_figure import read_codes

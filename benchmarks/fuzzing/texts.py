@@ -3,7 +3,6 @@
 import gzip
 import io
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +21,11 @@ from benchmarks.fuzzing.arrays import npy, stages
 from benchmarks.fuzzing.containers import inside_gzip
 from benchmarks.fuzzing.mutate import BYTES, TEXT, json_lines, tree
 from benchmarks.fuzzing.reader import Reader
+from benchmarks.fuzzing.tables import laid_out_pairs, laid_out_result, laid_out_sweep, points_of_log
 from benchmarks.fuzzing.watch import outside
 from eval.clouds import load_clouds
 from eval.protocol import Protocol, get_protocol
-from eval.report.curves import MOST, points, read_log
-from eval.report.markup import Table, latex, markdown
-from eval.report.page_compare import comparison
-from eval.report.page_protocol import protocol_words
-from eval.report.page_runs import counts_table, read_runs
-from eval.report.page_tables import page_table
-from eval.report.sensitivity_tables import csv_text as sensitivity_csv
-from eval.report.sensitivity_tables import read_pairs, sensitivity_tables
-from eval.report.sweeps import read_sweep, sweep_table
-from eval.report.tables import all_tables, csv_text
-from eval.results import Counts, MetricValue, Result, read
+from eval.results import Counts, MetricValue, Result
 from eval.sources import checkpoint_facts
 from eval.task_folder import Tally, draw, read_tasks
 from eval.task_folder import facts as task_facts
@@ -194,41 +184,6 @@ def result_json() -> dict[str, Any]:
     ).to_json()
 
 
-def _read_result(path: Path) -> object:
-    """By both readers, either of which may refuse, and all that is made of rows but figures."""
-    (run,) = read_runs([path])
-    tables = [*all_tables(run.rows), counts_table(run)]
-    page = comparison([run]), [protocol_words(row.protocol) for row in run.rows]
-    laid_out(tables, csv_text(run.rows), json.dumps(page, allow_nan=False))
-    return read(path)
-
-
-def laid_out(tables: Sequence[Table], *more: str) -> None:
-    """Tables in all their forms; every text of them can be written."""
-    forms = [text for table in tables for text in (markdown(table), latex(table), repr(page_table(table, "x")))]
-    for text in (*forms, *more):
-        text.encode()
-
-
-def _read_sweep(path: Path) -> object:
-    sweep = read_sweep(path)
-    laid_out([sweep_table(sweep)], csv_text(sweep.rows))
-    return sweep
-
-
-def _read_pairs(path: Path) -> object:
-    pairs = read_pairs(path)
-    laid_out([table for pair in pairs for table in sensitivity_tables(pair)], sensitivity_csv(pairs))
-    return pairs
-
-
-def _read_log(path: Path) -> object:
-    """What would be drawn of a log, without drawing."""
-    lines = read_log(path)
-    names = list(lines[-1])[:MOST]
-    return [np.array(points(lines, name)).max() for name in names]
-
-
 def _one_result(folder: Path) -> None:
     (folder / "one.json").write_bytes(_json(result_json()))
     (folder / "one.facts.json").write_bytes(_json(_facts()))
@@ -325,22 +280,22 @@ READERS = (
         JSON,
     ),
     Reader("split", "s.json", read_split, _split, JSON),
-    Reader("result", "one.json", _read_result, lambda: [_json(result_json())], JSON),
-    Reader("sweep", "sweep.json", _read_sweep, lambda: _sweep()[1:], JSON, around=_one_result, named=("target",)),
+    Reader("result", "one.json", laid_out_result, lambda: [_json(result_json())], JSON),
+    Reader("sweep", "sweep.json", laid_out_sweep, lambda: _sweep()[1:], JSON, around=_one_result, named=("target",)),
     Reader(
         "row of a study",
         "one.facts.json",
-        lambda path: _read_sweep(path.parent),
+        lambda path: laid_out_sweep(path.parent),
         lambda: [_json(_facts())],
         JSON,
         around=_one_result,
         named=("target",),
     ),
-    Reader("sensitivity", "x.json", _read_pairs, _pairs, JSON),
+    Reader("sensitivity", "x.json", laid_out_pairs, _pairs, JSON),
     Reader(
         "training log",
         "log.jsonl",
-        _read_log,
+        points_of_log,
         lambda: [b'{"step": 1, "seconds": 1, "iou": 0.5}\n{"step": 2, "seconds": 2.5, "iou": 0.6, "perplexity": 9}\n'],
         (json_lines,) * 3,
     ),
