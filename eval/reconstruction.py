@@ -1,6 +1,5 @@
 """From pairs of clouds, a shape and what came back of it, to a result."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from eval.metrics.reconstruction import cd_l1, f_score, hausdorff, normal_consis
 from eval.normalize import normalize_pairs
 from eval.protocol import Protocol
 from eval.results import MetricValue, Result
+from eval.sample_folder import SampleRecord, read_samples
 
 TAU = 0.02
 IOUS = ("iou", "iou_near")
@@ -76,29 +76,29 @@ def evaluate_reconstruction(
 
 
 def read_ious(manifest: Path) -> dict[str, dict[str, float]]:
-    """IoUs that a samples manifest holds: metric -> id -> value, for `iou` and `iou_near` where samples have them."""
-    samples = _samples(manifest)
-    found = {key: {str(entry["id"]): float(entry[key]) for entry in samples if key in entry} for key in IOUS}
+    """IoUs that a samples manifest holds: metric -> id -> value, for `iou` and `iou_near` where samples have them.
+
+    Raises : UserError for no manifest of samples, or an IoU that is none
+    """
+    samples = read_samples(manifest.parent)
+    found = {key: {one.id: one.share(key) for one in samples if key in one.said} for key in IOUS}
     return {key: values for key, values in found.items() if values}
 
 
 def read_groups(manifest: Path) -> dict[str, tuple[str, ...]]:
-    """Labels of each sample of a manifest: its source, and how solid its shape is, where samples say so."""
-    return {str(entry["id"]): tuple(_labels(entry)) for entry in _samples(manifest)}
+    """Labels of each sample of a manifest: its source, and how solid its shape is, where samples say so.
+
+    Raises : UserError for no manifest of samples, or a solidity that is none
+    """
+    return {one.id: tuple(_labels(one)) for one in read_samples(manifest.parent)}
 
 
-def _labels(entry: Mapping[str, Any]) -> Iterator[str]:
-    if "source" in entry:
-        yield f"source {entry['source']}"
-    if "solidity" in entry:
-        low, high = next(step for step in SOLIDITY if entry["solidity"] <= step[1])
+def _labels(sample: SampleRecord) -> Iterator[str]:
+    if sample.source:
+        yield f"source {sample.source}"
+    if "solidity" in sample.said:
+        low, high = next(step for step in SOLIDITY if sample.share("solidity") <= step[1])
         yield f"solidity {low:g} to {high:g}"
-
-
-def _samples(manifest: Path) -> list[dict[str, Any]]:
-    if not manifest.is_file():
-        raise UserError(f"{manifest} is missing; a reconstruction is a folder of samples")
-    return list(json.loads(manifest.read_text())["samples"])
 
 
 def _paired(generated: CloudSet, reference: CloudSet) -> list[str]:

@@ -15,11 +15,12 @@ from typing import Any
 
 from argus3d.data.files import write_json
 from argus3d.errors import UserError
+from eval.outputs import demand_apart
 from eval.protocol import Protocol
+from eval.result_file import DIRECTIONS, require_result
 
 SCHEMA = 1
 RECORD = ".run.json"  # ends the name of a run record
-DIRECTIONS = ("lower", "higher", "towards")
 LIBRARIES = ("numpy", "scipy", "numba", "trimesh", "torch")
 
 
@@ -97,11 +98,12 @@ class Result:
     def from_json(cls, content: Mapping[str, Any]) -> "Result":
         """Read what `to_json` wrote.
 
-        Raises : ValueError for another schema, or keys that are missing or unknown
+        Raises : ValueError for another schema, keys that are missing or unknown, or values of other types
         """
         if content.get("schema") != SCHEMA:
             raise ValueError(f"result schema {content.get('schema')!r} is not {SCHEMA}; measure again")
         try:
+            require_result(content)
             return cls(
                 name=content["name"],
                 kind=content["kind"],
@@ -115,8 +117,8 @@ class Result:
                 },
                 notes=tuple(content["notes"]),
             )
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"not a result ({error!r}); measure again") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"not a result ({error}); measure again") from error
 
 
 def record_path(path: Path) -> Path:
@@ -130,8 +132,7 @@ def require_place(path: Path, *sources: str | None) -> None:
     sources : what is measured, which it must not take the place of
     Raises : UserError for a name of run records, a source, a folder, or a place below a file
     """
-    if path.exists() and any(source and path.resolve() == Path(source).resolve() for source in sources):
-        raise UserError(f"{path} is what is to be measured, and would be lost; give --out another name.")
+    demand_apart([path], [Path(source) for source in sources if source])
     if path.name.endswith(RECORD):
         raise UserError(f"{path}: names that end in {RECORD} are those of run records; give --out another name.")
     folder = next((place for place in (path, record_path(path)) if place.is_dir()), None)

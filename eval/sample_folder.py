@@ -1,5 +1,6 @@
 """Folders of samples as their manifests describe them; anyone may have made one, so that nothing in it is believed."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -101,9 +102,16 @@ class SampleRecord:
     def measured(self, key: str) -> float:
         """A number that the manifest holds. Raises : UserError where it holds none"""
         value = self.said.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
             raise self._damaged(f"it says no {key}")
         return float(value)
+
+    def share(self, key: str) -> float:
+        """The same of a number from 0 to 1. Raises : UserError where it holds none"""
+        value = self.measured(key)
+        if not 0 <= value <= 1:
+            raise self._damaged(f"its {key} is {value:g}, not from 0 to 1")
+        return value
 
     def _inside(self, place: str) -> Path:
         path = PurePath(place)

@@ -11,13 +11,18 @@ from PIL import Image
 from argus3d.data.files import npz
 from argus3d.data.prepared import PreparedShape
 from argus3d.data.stores import Folder
+from benchmarks.fuzzing.arrays import npy
 from benchmarks.fuzzing.mutate import TEXT, tree
 from benchmarks.fuzzing.reader import Reader
+from benchmarks.fuzzing.tables import laid_out
 from benchmarks.fuzzing.texts import JSON, result_json, sample_json
 from benchmarks.fuzzing.watch import outside
 from eval.nearest_file import read_nearest
+from eval.report.codes_figure import read_codes
 from eval.report.glance import glance_sheet
 from eval.report.page_geometry import geometry_of_mesh
+from eval.report.page_markdown import read_tables
+from eval.report.page_published import FIELDS, published_tables, read_published
 from eval.report.page_runs import cost_table, counts_table, read_runs
 from eval.report.page_shapes import Given, shapes
 from eval.report.sheets import contact_sheet, reconstruction_rows, sample_rows
@@ -107,8 +112,36 @@ def _record() -> list[bytes]:
 
 
 def _read_record(path: Path) -> object:
-    runs = read_runs([path.with_name("one.json")])
-    return [(cost_table(run), counts_table(run)) for run in runs]
+    (run,) = read_runs([path.with_name("one.json")])
+    cost = cost_table(run)
+    return laid_out([counts_table(run), *([cost] if cost else [])])
+
+
+def _codes(folder: Path) -> None:
+    (folder / "tokens" / "b.npy").write_bytes(npy(np.arange(4)))
+
+
+def _read_codes(path: Path) -> object:
+    return [(use.counts.sum(), use.perplexity) for use in read_codes([path.parent.parent])]
+
+
+def _published() -> list[bytes]:
+    known = ("unconditional", "chair", "a", "COV", "CD", "50", "percent", "P", "x")
+    return ["\n".join(map(",".join, (FIELDS, known, ("speed",) * 7 + ("S", "y")))).encode()]
+
+
+def _read_published(path: Path) -> object:
+    laid_out(published_tables(read_published(path), read_runs([path.with_name("one.json")])))
+    return path
+
+
+def _markdown() -> list[bytes]:
+    table = "| a | b |\n| --- | ---: |\n| **1**<br><sub>0 \u2013 2</sub> | [2](x) |\n"
+    return [f"**Title**\n\n{table}\n- a `note`\n".encode(), f"<!-- cost:begin -->\n{table}<!-- cost:end -->".encode()]
+
+
+def _read_markdown(path: Path) -> object:
+    return laid_out(read_tables(path))
 
 
 READERS = (
@@ -126,5 +159,8 @@ READERS = (
     Reader("page of samples", "manifest.json", _page, _manifest, JSON, around=_drawn, named=("target",)),
     Reader("nearest.json", "nearest.json", read_nearest, _nearest, JSON),
     Reader("mesh of a page", "x.ply", geometry_of_mesh, _meshes, TEXT),
+    Reader("codes", "tokens/a.npy", _read_codes, lambda: [npy(np.arange(4))], TEXT, around=_codes, named=("target",)),
+    Reader("published.csv", "p.csv", _read_published, _published, TEXT, around=_run),
+    Reader("markdown tables", "x.md", _read_markdown, _markdown, TEXT),
     Reader("run record", "one.run.json", _read_record, _record, (tree,) * 3, around=_run),
 )

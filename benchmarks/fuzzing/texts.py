@@ -21,14 +21,11 @@ from benchmarks.fuzzing.arrays import npy, stages
 from benchmarks.fuzzing.containers import inside_gzip
 from benchmarks.fuzzing.mutate import BYTES, TEXT, json_lines, tree
 from benchmarks.fuzzing.reader import Reader
+from benchmarks.fuzzing.tables import laid_out_pairs, laid_out_result, laid_out_sweep, points_of_log
 from benchmarks.fuzzing.watch import outside
 from eval.clouds import load_clouds
 from eval.protocol import Protocol, get_protocol
-from eval.report.curves import read_log
-from eval.report.rows import read_rows
-from eval.report.sensitivity_tables import read_pairs
-from eval.report.sweeps import read_sweep
-from eval.results import Counts, MetricValue, Result, read
+from eval.results import Counts, MetricValue, Result
 from eval.sources import checkpoint_facts
 from eval.task_folder import Tally, draw, read_tasks
 from eval.task_folder import facts as task_facts
@@ -181,16 +178,10 @@ def result_json() -> dict[str, Any]:
     value = MetricValue(0.5, 0.4, 0.6, "lower", 0.0, "side", 0.03)
     counts = {"generated": Counts(3, 2, (("c", "no surface"),)), "reference": Counts(2, 2)}
     data = {"generated": "0" * 64, "trained_on": "a", "baseline": "reference"}
-    each = {"chair": {"cd": 0.5}}
+    each = {"chair": {"count": 2.0, "cd": 0.5}}
     return Result(
         "nano", "generation", Protocol("argus3d-v1"), counts, {"mmd_cd": value}, data, each, ("a note",)
     ).to_json()
-
-
-def _read_result(path: Path) -> object:
-    """By both readers; either may refuse."""
-    read_rows([path])
-    return read(path)
 
 
 def _one_result(folder: Path) -> None:
@@ -289,20 +280,24 @@ READERS = (
         JSON,
     ),
     Reader("split", "s.json", read_split, _split, JSON),
-    Reader("result", "one.json", _read_result, lambda: [_json(result_json())], JSON),
-    Reader("sweep", "sweep.json", read_sweep, lambda: _sweep()[1:], JSON, around=_one_result, named=("target",)),
+    Reader("result", "one.json", laid_out_result, lambda: [_json(result_json())], JSON),
+    Reader("sweep", "sweep.json", laid_out_sweep, lambda: _sweep()[1:], JSON, around=_one_result, named=("target",)),
     Reader(
         "row of a study",
         "one.facts.json",
-        lambda path: read_sweep(path.parent),
+        lambda path: laid_out_sweep(path.parent),
         lambda: [_json(_facts())],
         JSON,
         around=_one_result,
         named=("target",),
     ),
-    Reader("sensitivity", "x.json", read_pairs, _pairs, JSON),
+    Reader("sensitivity", "x.json", laid_out_pairs, _pairs, JSON),
     Reader(
-        "training log", "log.jsonl", read_log, lambda: [b'{"step": 1, "loss": 2.0}\n{"step": 2}\n'], (json_lines,) * 3
+        "training log",
+        "log.jsonl",
+        points_of_log,
+        lambda: [b'{"step": 1, "seconds": 1, "iou": 0.5}\n{"step": 2, "seconds": 2.5, "iou": 0.6, "perplexity": 9}\n'],
+        (json_lines,) * 3,
     ),
     Reader(
         "lvis", "lvis.json.gz", read_lvis, lambda: _gz({"chair": [uid(1), uid(2)], "lamp": [uid(3)]}), GZ, _gz_bombs

@@ -54,6 +54,11 @@ def exact(value: float) -> str:
     return "" if math.isnan(value) else repr(value)
 
 
+def plain(text: str) -> str:
+    """A text for a CSV; behind an apostrophe where spreadsheets would take it for a formula, and run it."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+
+
 def count(row: Row) -> Cell:
     """How many shapes are in the numbers, and of how many if some failed."""
     return Cell(str(row.found) if row.found == row.asked else f"{row.found} of {row.asked}")

@@ -9,7 +9,10 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from eval.report.style import GENERATOR_COLOURS, GRID_COLOUR, OTHER_COLOUR, picture
+from argus3d.data.arrays import read_npy
+from eval.report.style import GENERATOR_COLOURS, GRID_COLOUR, OTHER_COLOUR, picture, words
+
+MOST_CODES = 1 << 20  # far beyond any codebook; each takes eight bytes here
 
 Counts = npt.NDArray[np.int64]
 
@@ -36,7 +39,7 @@ class CodeUse:
 def read_codes(folders: Sequence[Path]) -> list[CodeUse]:
     """Count the tokens of folders of samples.
 
-    Raises : ValueError for a folder without tokens
+    Raises : ValueError for a folder without tokens, or with a file of anything but codes
     """
     return [_read(folder) for folder in folders]
 
@@ -53,7 +56,7 @@ def codes_figure(uses: Sequence[CodeUse], suffix: str = ".png") -> bytes:
         for use, colour in zip(uses, _colours(len(uses)), strict=True):
             shares = np.sort(use.counts)[::-1] / use.counts.sum()
             used = int((use.counts > 0).sum())
-            label = f"{use.name}: {use.shapes} shapes, {used} codes, perplexity {use.perplexity:.0f}"
+            label = f"{words(use.name)}: {use.shapes} shapes, {used} codes, perplexity {use.perplexity:.0f}"
             panel.plot(np.arange(1, used + 1), 100 * shares[:used], color=colour, linewidth=1.4, label=label)
         panel.axhline(100 / codes, color="black", linewidth=0.8, linestyle=":")
         panel.set_yscale("log")
@@ -76,6 +79,19 @@ def _read(folder: Path) -> CodeUse:
     files = sorted((folder / "tokens").glob("*.npy"))
     if not files:
         raise ValueError(f"{folder}: no tokens there; give a folder of argus3d sample or argus3d reconstruct")
-    found = [np.load(file, allow_pickle=False).ravel() for file in files]
-    name = folder.name.replace("_", " ")
-    return CodeUse(name, np.bincount(np.concatenate(found).astype(np.int64)), len(files))
+    found = np.concatenate([_tokens(file) for file in files])
+    if not len(found):
+        raise ValueError(f"{folder}: its tokens are all empty; make the samples again")
+    return CodeUse(folder.name.replace("_", " "), np.bincount(found), len(files))
+
+
+def _tokens(path: Path) -> Counts:
+    """The codes of a file, in a row."""
+    try:
+        found = read_npy(path).ravel()
+    except ValueError as error:
+        raise ValueError(f"{path} holds no tokens ({error}); make the samples again") from error
+    whole = np.issubdtype(found.dtype, np.integer)
+    if not whole or (len(found) and not 0 <= int(found.min()) <= int(found.max()) < MOST_CODES):
+        raise ValueError(f"{path}: tokens are whole numbers from 0 to {MOST_CODES - 1:,}; make the samples again")
+    return found.astype(np.int64)

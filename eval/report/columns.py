@@ -100,8 +100,8 @@ def any_has(rows: Sequence[Row], column: Column) -> bool:
 
 def of_network(key: str) -> Column:
     """The column of a metric such as "frechet_1a2b3c4d" or "kernel_views_1a2b3c4d"."""
-    kind, network = key.split("_", 1)
-    return Column(key, f"{NETWORK_METRICS[kind]} {network.replace('_', ' ')}", 1.0, "", 3)
+    kind, _, network = key.partition("_")
+    return Column(key, f"{NETWORK_METRICS[kind]} {network.replace('_', ' ')}".strip(), 1.0, "", 3)
 
 
 def network_columns(rows: Sequence[Row]) -> list[Column]:

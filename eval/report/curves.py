@@ -10,12 +10,16 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from eval.report.style import GENERATOR_COLOURS, GRID_COLOUR, picture, write_pictures
+from argus3d.data.files import is_text
+from eval.outputs import demand_apart
+from eval.report.style import GENERATOR_COLOURS, GRID_COLOUR, picture, words, write_pictures
 
 NOT_CURVES = ("step", "seconds", "threshold", "loss", "commitment", "occupancy", "restarts")
 # Of the run itself rather than of what it learned; orders of magnitude apart, so on a logarithmic scale of their own.
 COURSE = ("learning_rate", "gradient_norm", "perplexity", "steps_per_second")
 GAIN = "validation_gain_"  # of conditions, in hundredths of what the losses are
+LARGEST = 1 << 53  # whole numbers that are exact as real ones
+MOST = 60  # curves of a log: more are not told apart
 COLOURS = (*GENERATOR_COLOURS, "#D55E00", "#000000", "#999999")
 
 
@@ -25,6 +29,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("logs", nargs="+", type=Path, metavar="LOG", help="log.jsonl of a training; a panel each")
     parser.add_argument("--out", type=Path, nargs="+", required=True, help="a .png, .svg or .pdf, or several")
     arguments = parser.parse_args(argv)
+    demand_apart(arguments.out, arguments.logs)
     logs: dict[str, list[dict[str, Any]]] = {}
     for path in arguments.logs:
         name = path.absolute().parent.name if path.stem == "log" else path.stem
@@ -38,15 +43,46 @@ def main(argv: Sequence[str]) -> int:
 def read_log(path: Path) -> list[dict[str, Any]]:
     """The lines of a training log.
 
-    Raises : ValueError for a file without lines, or with one that is no JSON object
+    Raises : ValueError for a file without lines, with one that is no object of numbers and says no seconds, or whose
+        last tells of nothing that is drawn, or of too much
     """
+    lines: list[dict[str, Any]] = []
     try:
-        lines = [dict(json.loads(line)) for line in path.read_text().splitlines()]
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is no training log ({error}); give the log.jsonl of a training") from error
+        for line in path.read_text(encoding="utf-8").splitlines():
+            lines.append(_read_line(line))
+    except (ValueError, RecursionError) as error:
+        place = f"line {len(lines) + 1}: {error}"
+        raise ValueError(f"{path} is no training log ({place}); give the log.jsonl of a training") from error
     if not lines:
         raise ValueError(f"{path} is empty; the training has not validated yet")
+    count = sum(len(curves(lines)) for curves in (_learned, _gains, _course))
+    if not 0 < count <= MOST:
+        raise ValueError(f"{path}: its last line has {count:,} curves, and 1 to {MOST} can be drawn; leave some out")
     return lines
+
+
+def _read_line(text: str) -> dict[str, Any]:
+    line = json.loads(text)
+    if not isinstance(line, dict) or not all(map(is_text, line)):
+        raise ValueError("it is no object of numbers by name")
+    odd = next((key for key, value in line.items() if not _is_number(value)), None)
+    if odd is not None:
+        raise ValueError(f"its {odd} is no number")
+    seconds = line.get("seconds")
+    if seconds is None or not math.isfinite(seconds):
+        raise ValueError("it says no seconds")
+    return line
+
+
+def _is_number(value: Any) -> bool:
+    """Of what is drawn; NaN is what a training that went astray has, and null nothing."""
+    return value is None or isinstance(value, float) or (type(value) is int and abs(value) < LARGEST)
+
+
+def points(lines: list[dict[str, Any]], curve: str) -> tuple[list[float], list[float]]:
+    """Minutes of training, and what a curve is at each: nan where a line does not say."""
+    found = [line.get(curve) for line in lines]
+    return [line["seconds"] / 60 for line in lines], [math.nan if value is None else float(value) for value in found]
 
 
 def curves_figure(logs: dict[str, list[dict[str, Any]]], suffix: str = ".png") -> bytes:
@@ -67,18 +103,17 @@ def curves_figure(logs: dict[str, list[dict[str, Any]]], suffix: str = ".png") -
                 _draw(panel, lines, curves)
                 if curves and curves[0] in COURSE:
                     panel.set_yscale("log")
-            panels[0, column].set_title(name.replace("-", " "), loc="left", fontsize=8, pad=3)
+            panels[0, column].set_title(words(name.replace("-", " ")), loc="left", fontsize=8, pad=3)
             panels[max(row for row, curves in enumerate(told) if curves), column].set_xlabel("minutes of training")
 
     return picture((3.6 * len(logs), 1 + 1.6 * len(rows)), draw, suffix, dpi=200)
 
 
 def _draw(panel: Axes, lines: list[dict[str, Any]], curves: list[str]) -> None:
-    minutes = [line["seconds"] / 60 for line in lines]
     for index, curve in enumerate(curves):
-        values = [line.get(curve, math.nan) for line in lines]
         style = "-" if index < len(COLOURS) else ":"
-        panel.plot(minutes, values, style, color=COLOURS[index % len(COLOURS)], label=curve.replace("_", " "))
+        label, colour = words(curve.replace("_", " ")), COLOURS[index % len(COLOURS)]
+        panel.plot(*points(lines, curve), style, color=colour, label=label)
     if not curves:
         panel.set_axis_off()
         return

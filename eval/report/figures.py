@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from eval.outputs import demand_apart
 from eval.report.codes_figure import codes_figure, read_codes
 from eval.report.metrics_figure import metrics_figure
 from eval.report.rows import read_rows
@@ -30,6 +31,8 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     if sum(bool(getattr(arguments, kind)) for kind in KINDS) != 1:
         parser.error("a figure is one of result files, --sweep, --sensitivity, --codes or --graph: name one of them")
+    named = [arguments.sensitivity] if arguments.sensitivity else []
+    demand_apart(arguments.out, [*arguments.results, *(arguments.sweep or []), *named])
     write_pictures(arguments.out, _drawn(arguments))
     return 0
 

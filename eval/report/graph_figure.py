@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import shortest_path
 
-from eval.report.style import GENERATOR_COLOURS, OTHER_COLOUR, picture
+from eval.report.style import GENERATOR_COLOURS, OTHER_COLOUR, picture, words
 
 STEPS = 300  # of the layout, after which nothing moves that could be seen
 ACROSS = 3  # panels beside each other
@@ -54,11 +54,11 @@ def graphs_figure(graphs: Sequence[Graph], suffix: str = ".png") -> bytes:
             panel.set_axis_off()
         for panel, graph in zip(panels, graphs, strict=False):
             _panel(panel, graph)
-        words = (
+        said = (
             "the shortest tree that joins all shapes, by Chamfer distance; "
             "filled: generated, hollow: reference, black: edges between the two"
         )
-        figure.supxlabel(words, fontsize=7, color=OTHER_COLOUR)
+        figure.supxlabel(said, fontsize=7, color=OTHER_COLOUR)
 
     return picture((3.4 * across, 3.6 * lines + 0.2), draw, suffix)
 
@@ -108,7 +108,7 @@ def _panel(panel: Axes, graph: Graph) -> None:
     inside, between, outside = (int((graph.kinds == kind).sum()) for kind in range(3))
     value = "undefined" if np.isnan(graph.ecd) else f"{graph.ecd:.1f}"
     panel.set_title(
-        f"{graph.name}: ECD of this tree {value}\n{between} of {len(graph.edges)} edges between the sets, "
+        f"{words(graph.name)}: ECD of this tree {value}\n{between} of {len(graph.edges)} edges between the sets, "
         f"{inside} and {outside} within",
         fontsize=7.5,
     )

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from eval.report.columns import ARROWS, GENERATION, Column, any_has, measured
 from eval.report.rows import Row, Value
-from eval.report.style import GENERATOR_COLOURS, GRID_COLOUR, MARKER_COLOURS, OTHER_COLOUR, picture
+from eval.report.style import GENERATOR_COLOURS, GRID_COLOUR, MARKER_COLOURS, OTHER_COLOUR, picture, words
 
 # Values as far apart as floor and ceiling of these metrics share a panel only on a logarithmic scale.
 LOGARITHMIC = "ecd_"
@@ -34,7 +34,7 @@ def metrics_figure(rows: Sequence[Row], suffix: str = ".png") -> bytes:
                 _panel(panel, column, drawn)
         protocol = drawn[0].protocol
         figure.supxlabel(
-            f"protocol {protocol['name']}, {protocol['confidence']:.0%} intervals; bands: floor and ceiling; "
+            f"protocol {words(protocol['name'])}, {protocol['confidence']:.0%} intervals; bands: floor and ceiling; "
             "dotted: a perfect generator",
             fontsize=7,
             color=OTHER_COLOUR,
@@ -63,10 +63,10 @@ def _dress(panel: Axes, column: Column, rows: Sequence[Row], entry: Value) -> No
     if entry.ideal is not None:
         panel.axvline(entry.ideal * column.scale, color="black", linewidth=0.8, linestyle=":")
     better = {"lower": "lower is better", "higher": "higher is better", "towards": f"best at {_ideal(entry, column)}"}
-    words = [column.title, column.sign, ARROWS[entry.direction]]
-    panel.set_title(" ".join(word for word in words if word), fontsize=9, fontweight="bold")
+    said = [column.title, column.sign, ARROWS[entry.direction]]
+    panel.set_title(" ".join(word for word in said if word), fontsize=9, fontweight="bold")
     panel.set_xlabel(better[entry.direction], fontsize=7, color=OTHER_COLOUR)
-    panel.set_yticks(range(len(rows)), [row.title for row in rows])
+    panel.set_yticks(range(len(rows)), [words(row.title) for row in rows])
     panel.set_ylim(len(rows) - 0.4, -0.6)
     panel.tick_params(axis="y", length=0)
     panel.grid(axis="x", color=GRID_COLOUR, linewidth=0.5)

@@ -2,7 +2,7 @@
 
 import argparse
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from argus3d.data.files import write_atomically
+from eval.outputs import demand_apart
 from eval.report.markup import Table
 from eval.report.page_compare import comparison
 from eval.report.page_markdown import read_tables
@@ -65,8 +66,18 @@ def main(argv: Sequence[str]) -> int:
         parser.error("--samples takes a folder and at most one JSON of nearest training shapes")
     if any(len(words) == 2 for words in arguments.samples) and not arguments.data_root:
         parser.error("nearest training shapes are read from prepared data: name their folder with --data-root")
+    demand_apart([arguments.out], _inputs(arguments))
     write_atomically(arguments.out, page_html(_gather(arguments, shlex.join(["argus3d-eval", "page", *argv]))))
     return 0
+
+
+def _inputs(arguments: argparse.Namespace) -> Iterator[Path]:
+    """Files that the page is made of, those in folders of results included."""
+    for path in arguments.results:
+        yield from path.rglob("*.json") if path.is_dir() else [path]
+    yield from filter(None, [arguments.published, arguments.cost])
+    yield from (*arguments.figure, *arguments.sheet, *arguments.more)
+    yield from (Path(word) for words in arguments.samples for word in words)
 
 
 def _gather(arguments: argparse.Namespace, command: str) -> Page:

@@ -21,26 +21,32 @@ assert MARK.fullmatch(BEGIN), "the page knows the marks that tables are put betw
 def read_tables(path: Path) -> list[Table]:
     """The tables of a Markdown file, in order; of a file with marks those between them, but not the result tables.
 
-    Raises : FileNotFoundError, or ValueError for a file without a table
+    Raises : FileNotFoundError, or ValueError for a file without a table, in no UTF-8, or with rows of other lengths
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; make it first, or leave it out")
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8 ({error}); name a file of Markdown") from error
     parts = list(_marked(text)) if MARK.search(text) else [("", text)]
     tables = [table for name, part in parts for table in _tables(part, CAPTIONS.get(name, name) or path.stem)]
+    if any(len(row) != len(table.header) for table in tables for row in table.rows):
+        raise ValueError(f"{path}: a row of a table has more or fewer cells than its header; make the table again")
     if not tables:
         raise ValueError(f"{path} holds no table; name a file that argus3d-eval table wrote, or a README with marks")
     return tables
 
 
 def _marked(text: str) -> Iterator[tuple[str, str]]:
-    begun: dict[str, int] = {}
+    begun, start = "", 0
     for mark in MARK.finditer(text):
-        name = mark["name"]
         if mark["edge"] == "begin":
-            begun[name] = mark.end()
-        elif name in begun and name != RESULTS:
-            yield name, text[begun.pop(name) : mark.start()]
+            begun, start = mark["name"], mark.end()
+        elif mark["name"] == begun:
+            if begun != RESULTS:
+                yield begun, text[start : mark.start()]
+            begun = ""
 
 
 def _tables(text: str, caption: str) -> Iterator[Table]:
@@ -48,7 +54,7 @@ def _tables(text: str, caption: str) -> Iterator[Table]:
     rows: list[list[Cell]] = []
     notes: list[str] = []
     for paragraph in re.split(r"\n\s*\n", text.strip()):
-        lines = paragraph.splitlines()
+        lines = paragraph.splitlines() or [""]
         title = re.fullmatch(r"\*\*(.+)\*\*", paragraph.strip())
         if lines[0].startswith("|") and not rows:
             rows = [_cells(line) for line in lines if not re.fullmatch(r"[|:\s-]+", line) or line == lines[0]]
@@ -71,13 +77,15 @@ def _cells(line: str) -> list[Cell]:
 
 
 def _cell(text: str) -> Cell:
-    found = re.fullmatch(r"(?P<text>.*?)(<br><sub>(?P<below>.*)</sub>)?", text)
-    assert found, "the pattern takes any line"
-    bold = found["text"].startswith("**")
-    return Cell(_plain(found["text"].strip("*") if bold else found["text"]), _plain(found["below"] or ""), bold)
+    above, mark, below = text.removesuffix("</sub>").partition("<br><sub>")
+    if not mark or not text.endswith("</sub>"):
+        above, below = text, ""
+    bold = above.startswith("**")
+    return Cell(_plain(above.strip("*") if bold else above), _plain(below), bold)
 
 
 def _plain(text: str) -> str:
     """Text without the marks of Markdown."""
-    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(text.removeprefix("- ").split()))
+    # Neither part may hold what begins it: else each bracket that is never closed would be sought to the end.
+    text = re.sub(r"\[([^\[\]]*)\]\([^()]*\)", r"\1", " ".join(text.removeprefix("- ").split()))
     return re.sub(r"\\([|*`_])", r"\1", re.sub(r"(?<!\\)`", "", text)).replace("&lt;", "<")

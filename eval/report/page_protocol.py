@@ -30,14 +30,14 @@ def protocol_words(protocol: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _said(protocol: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Points", _points(protocol)
     if "normalization" in protocol:
-        yield "Place and size", NORMALIZATIONS[protocol["normalization"]]
+        yield "Place and size", _worded(NORMALIZATIONS, protocol["normalization"])
     if "chamfer" in protocol:
-        yield "Chamfer distance (CD)", f"The {CHAMFERS[protocol['chamfer']]}."
-    if "emd" in protocol:
+        yield "Chamfer distance (CD)", f"The {_worded(CHAMFERS, protocol['chamfer'])}."
+    if "emd" in protocol and "emd_solver" in protocol:
         yield (
             "Earth mover's distance (EMD)",
-            f"The {COSTS[protocol['emd']]} of matched points, by {SOLVERS[protocol['emd_solver']]}, "
-            f"on {protocol['emd_points']:,} of the points.",
+            f"The {_worded(COSTS, protocol['emd'])} of matched points, by "
+            f"{_worded(SOLVERS, protocol['emd_solver'])}, on {protocol['emd_points']:,} of the points.",
         )
     yield "COV", "The share of reference shapes that are the nearest reference shape of some generated one."
     yield "MMD", "The mean distance from each reference shape to its nearest generated one."
@@ -61,6 +61,11 @@ def _said(protocol: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if "seed" in protocol:
         yield "Seed", f"Seed {protocol['seed']} decides points, splits and everything else."
     yield "Not known of the original", "; ".join(protocol.get("unknowns", ()))
+
+
+def _worded(words: Mapping[str, str], choice: str) -> str:
+    """A choice in words; its own name where it is of another version, or nobody's."""
+    return words.get(choice, choice)
 
 
 def _points(protocol: Mapping[str, Any]) -> str:

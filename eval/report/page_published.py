@@ -27,6 +27,7 @@ DISTANCES = {"CD": "cd", "EMD": "emd"}
 SCALES = {"percent": (1e2, "%", 1), "x1e2": (1e2, "×10²", 2), "x1e3": (1e3, "×10³", 2), "raw": (1.0, "", 1)}
 # Rows of which kind stand beside which task.
 KINDS = {"unconditional": "generation", "class-guided": "generation"}
+MOST = 1000  # lines; each may have a column of its own, which is a cell in the rows of all others
 NOTES = (
     "Numbers of other data, other numbers of shapes and other protocols: beside ours, not against them; so nothing is "
     "shaded or bold here. Ours are of the kinds of data that their line names, not of ShapeNet.",
@@ -39,15 +40,24 @@ Entry = Mapping[str, str]
 def read_published(path: Path) -> list[Entry]:
     """The lines of published.csv.
 
-    Raises : FileNotFoundError, or ValueError for a file with other columns or a mark of provenance that is unknown
+    Raises : FileNotFoundError, or ValueError for a file that is no CSV in UTF-8, with other columns, or a mark of
+        provenance that is unknown
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; name the CSV of published rows, or leave it out")
-    with path.open(newline="", encoding="utf-8") as stream:
-        reader = csv.DictReader(stream)
-        if tuple(reader.fieldnames or ()) != FIELDS:
-            raise ValueError(f"{path} is no table of published rows: its columns must be {', '.join(FIELDS)}")
-        entries: list[Entry] = list(reader)
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            reader = csv.DictReader(stream)
+            columns = tuple(reader.fieldnames or ())
+            entries: list[Entry] = list(reader)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no CSV in UTF-8 ({error}); mend it, or leave it out") from error
+    if columns != FIELDS:
+        raise ValueError(f"{path} is no table of published rows: its columns must be {', '.join(FIELDS)}")
+    if len(entries) > MOST:
+        raise ValueError(f"{path} has {len(entries):,} lines, more than {MOST:,}; leave some out")
+    if any(None in entry or None in entry.values() for entry in entries):
+        raise ValueError(f"{path}: a line has more or fewer fields than its {len(FIELDS)} columns; mend it")
     wrong = next((entry for entry in entries if entry["provenance"] not in MARKS), None)
     if wrong:
         raise ValueError(f"{path}: provenance {wrong['provenance']!r} of {wrong['method']} is not one of P, T, S")

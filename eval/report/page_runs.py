@@ -1,16 +1,18 @@
 """Result files by run: which belong to one table, what was asked, found and failed, what it cost, who typed what."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from argus3d.data.files import read_json_object
+from argus3d.data.files import is_text, read_json_object
 from argus3d.errors import UserError
 from eval.report.markup import Cell, Table
 from eval.report.rows import ROLES, Row, read_rows
 from eval.report.task_tables import TASKS
+from eval.result_file import is_number
 from eval.results import RECORD, record_path
 
 OTHERWISE = "measure again, or remove it"
@@ -111,8 +113,10 @@ def _record(path: Path) -> dict[str, Any]:
         return {}
     said = read_json_object(record, OTHERWISE)
     seconds, machine, versions = said.get("seconds", 0), said.get("machine", {}), said.get("versions", {})
-    if type(seconds) not in (int, float) or not isinstance(machine, dict) or not isinstance(versions, dict):
+    if not is_number(seconds) or not isinstance(machine, dict) or not isinstance(versions, dict):
         raise UserError(f"{record}: its seconds, machine or versions are damaged; {OTHERWISE}.")
+    if not is_text(json.dumps(said, ensure_ascii=False)):
+        raise UserError(f"{record}: it holds halves of letters, which cannot be written; {OTHERWISE}.")
     return said
 
 

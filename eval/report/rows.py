@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from eval.result_file import require_result
+
 SCHEMA = 1
 # Rows that are no generator but give the numbers meaning.
 ROLES = {
@@ -124,9 +126,10 @@ def _read_row(path: Path) -> Row:
     if not path.is_file():
         raise FileNotFoundError(f"result {path} is missing; make it with argus3d-eval score")
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_bytes())
         if content["schema"] != SCHEMA:
             raise ValueError(f"schema {content['schema']!r} is not {SCHEMA}")
+        require_result(content)
         counts = content["counts"]
         return Row(
             name=content["name"],
@@ -138,18 +141,18 @@ def _read_row(path: Path) -> Row:
             metrics={key: _value(entry) for key, entry in content["metrics"].items()},
             groups={key: _numbers(entry) for key, entry in content.get("per_category", {}).items()},
             notes=tuple(content.get("notes", ())),
-            baseline=str(content.get("data", {}).get("baseline", "")),
+            baseline=content.get("data", {}).get("baseline", ""),
             made=dict(content.get("data", {})),
-            failed=tuple((str(item), str(why)) for item, why in counts["generated"].get("failed", ())),
+            failed=tuple((item, why) for item, why in counts["generated"].get("failed", ())),
             **_training(content.get("data", {})),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is no result ({error}); measure again") from error
 
 
 def _training(data: Mapping[str, Any]) -> dict[str, str]:
     """What is known of the training data; results of before it was said have nothing."""
-    return {key: str(data[key]) for key in ("trained_on", "seen_in_training") if key in data}
+    return {key: data[key] for key in ("trained_on", "seen_in_training") if key in data}
 
 
 def _value(entry: Mapping[str, Any]) -> Value:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from eval.report.columns import Column
 from eval.report.sensitivity_tables import clear, columns_of, keys_of
-from eval.report.style import GENERATOR_COLOURS, GRID_COLOUR, OTHER_COLOUR, picture
+from eval.report.style import GENERATOR_COLOURS, GRID_COLOUR, OTHER_COLOUR, picture, words
 
 SHOWN = ("cov", "one_nna", "mmd")  # metrics of distances
 GAP = 0.7  # between choices, in lines
@@ -21,9 +21,11 @@ Line = tuple[str, str, Mapping[str, Any]]  # label, kind, changes by metric
 def sensitivity_figure(pair: Mapping[str, Any], suffix: str = ".png") -> bytes:
     """A picture of one pair that `argus3d-eval table --sensitivity` measured; the same bytes for the same numbers.
 
-    Raises : ValueError for a suffix other than .png, .svg, .pdf
+    Raises : ValueError for a suffix other than .png, .svg, .pdf, or no choice that moves a metric which is drawn
     """
     lines, places, ticks = _lines(pair["choices"])
+    if not lines:
+        raise ValueError(f"no choice of {pair['name']} moves {', '.join(SHOWN)}; there is nothing to draw")
     keys = [key for choice in pair["choices"] for key in keys_of(choice) if key.startswith(SHOWN)]
     columns = columns_of(pair["metrics"], keys)
 
@@ -31,15 +33,15 @@ def sensitivity_figure(pair: Mapping[str, Any], suffix: str = ".png") -> bytes:
         panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
         for panel, column in zip(panels, columns, strict=True):
             _panel(panel, lines, places, column)
-        panels[0].set_yticks([place for place, _ in ticks], [label for _, label in ticks])
+        panels[0].set_yticks([place for place, _ in ticks], [words(label) for _, label in ticks])
         for tick, (place, _) in zip(panels[0].get_yticklabels(), ticks, strict=True):
             tick.set_fontweight("normal" if place in places else "bold")
         panels[0].set_ylim(places[-1] + 1, 0)
-        words = (
-            f"{pair['name']}, {pair['size']} shapes a set, protocol {pair['protocol']['name']}; lines: "
+        said = (
+            f"{words(pair['name'])}, {pair['size']} shapes a set, protocol {words(pair['protocol']['name'])}; lines: "
             f"{pair['protocol']['confidence']:.0%} intervals of the change, grey: what other draws differ by"
         )
-        figure.supxlabel(words, fontsize=7, color=OTHER_COLOUR)
+        figure.supxlabel(said, fontsize=7, color=OTHER_COLOUR)
 
     return picture((2.2 + 1.55 * len(columns), 0.8 + 0.17 * places[-1]), draw, suffix)
 
@@ -76,7 +78,7 @@ def _panel(panel: Axes, lines: Sequence[Line], places: Sequence[float], column: 
         panel.set_xlim(1 / WIDEST, WIDEST)
         panel.set_xticks([0.5, 1.0, 2.0], ["×½", "×1", "×2"])
         panel.minorticks_off()
-    panel.set_title(column.title, fontsize=8, fontweight="bold")
+    panel.set_title(words(column.title), fontsize=8, fontweight="bold")
     panel.set_xlabel("factor" if factor else "points of %", fontsize=7)
     panel.grid(axis="x", color=GRID_COLOUR, linewidth=0.5)
     panel.set_axisbelow(True)
@@ -95,9 +97,9 @@ def _mark(panel: Axes, place: float, kind: str, change: Mapping[str, Any]) -> No
     colour = GENERATOR_COLOURS[0] if kind == "paired" else OTHER_COLOUR
     value = scale * change["change"]
     if change["factor"] and not 1 / WIDEST < value < WIDEST:
-        words = f"×{value:,.0f}" if value > 1 else f"×{value:.2f}"
+        said = f"×{value:,.0f}" if value > 1 else f"×{value:.2f}"
         at, side = (WIDEST, "right") if value > 1 else (1 / WIDEST, "left")
-        panel.text(at, place, words, ha=side, va="center", fontsize=6, color=colour)
+        panel.text(at, place, said, ha=side, va="center", fontsize=6, color=colour)
         return
     if ends and not math.isclose(*ends):
         panel.hlines([place], *ends, color=colour, linewidth=1.2)

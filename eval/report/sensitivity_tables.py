@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from argus3d.data.files import write_atomically
-from eval.report.cells import exact
+from eval.report.cells import exact, plain
 from eval.report.columns import ARROWS, GENERATION, JSD, Column, of_network
 from eval.report.markup import Cell, Table, latex, markdown
+from eval.report.sensitivity_file import require_pair
 
 SCHEMA = 1
 KNOWN = {column.key: column for block in (*GENERATION.values(), (JSD,)) for column in block}
@@ -41,10 +42,14 @@ def read_pairs(path: Path) -> list[Mapping[str, Any]]:
     Raises : FileNotFoundError, or ValueError for another file
     """
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_bytes())
         if content["kind"] != "sensitivity" or content["schema"] != SCHEMA:
             raise ValueError(f"kind {content['kind']!r}, schema {content['schema']!r}")
-        return list(content["pairs"])
+        if not isinstance(content["pairs"], list) or not content["pairs"]:
+            raise ValueError("its pairs are no list")
+        for pair in content["pairs"]:
+            require_pair(pair, KNOWN)
+        return content["pairs"]
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(
             f"{path} is no measurement of sensitivity of schema {SCHEMA} ({error}); measure again"
@@ -105,11 +110,12 @@ def csv_text(pairs: Sequence[Mapping[str, Any]]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_HEADER)
     for pair in pairs:
-        protocol = [pair["protocol"]["name"], pair["protocol"]["hash"]]
+        protocol = [plain(pair["protocol"]["name"]), plain(pair["protocol"]["hash"])]
         for choice, label, key, change in _changes(pair):
             usual = pair["metrics"].get(key, {}).get("value")
             numbers = [usual, *(change[part] for part in ("value", "change", "low", "high"))]
-            head = [pair["name"], pair["size"], choice["key"], choice["usual"], label, choice["kind"], key]
+            words = [plain(text) for text in (choice["key"], choice["usual"], label, choice["kind"], key)]
+            head = [plain(pair["name"]), pair["size"], *words]
             said = ["factor" if change["factor"] else "difference", *protocol]
             writer.writerow([*head, *("" if value is None else exact(value) for value in numbers), *said])
     return text.getvalue()

@@ -17,6 +17,7 @@ GENERATOR_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
 MARKER_COLOURS = {FLOOR: "#D55E00", CEILING: "#009E73"}
 OTHER_COLOUR = "#666666"
 GRID_COLOUR = "#dddddd"
+LONGEST = 120  # letters of a name in a figure
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
@@ -62,3 +63,10 @@ def write_pictures(paths: Sequence[Path], drawn: Callable[[str], bytes]) -> None
     """
     for path, content in [(path, drawn(path.suffix)) for path in paths]:
         write_atomically(path, content)
+
+
+def words(text: str) -> str:
+    """A text as it is drawn, whoever wrote it: no mathematics, one line, no longer than can be read."""
+    seen = "".join(letter if letter.isprintable() else " " for letter in text[:LONGEST])
+    short = seen if len(text) <= LONGEST else f"{seen[:-1]}…"
+    return short.replace("$", r"\$")

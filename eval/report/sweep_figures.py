@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from eval.report.columns import ARROWS, Column
-from eval.report.style import GENERATOR_COLOURS, GRID_COLOUR, OTHER_COLOUR, picture
+from eval.report.style import GENERATOR_COLOURS, GRID_COLOUR, OTHER_COLOUR, picture, words
 from eval.report.sweeps import Sweep
 
 WIDE = 8.0  # times from the least to the largest place on an axis from which on it is drawn logarithmically
@@ -24,14 +24,15 @@ def sweeps_figure(sweeps: Sequence[Sweep], suffix: str = ".png") -> bytes:
     def draw(figure: Figure) -> None:
         axes = figure.subplots(len(sweeps), across, squeeze=False)
         for sweep, panels in zip(sweeps, axes, strict=True):
-            panels[0].set_ylabel(textwrap.fill(sweep.title, 26), fontsize=7)
+            panels[0].set_ylabel(textwrap.fill(words(sweep.title), 26), fontsize=7)
             for panel in panels[len(sweep.columns) :]:
                 panel.set_axis_off()
             for column, panel in zip(sweep.columns, panels, strict=False):
                 _panel(panel, sweep, column)
         protocol = sweeps[0].rows[0].protocol
-        words = f"protocol {protocol['name']}, {protocol['confidence']:.0%} intervals; dotted: a perfect generator"
-        figure.supxlabel(words, fontsize=7, color=OTHER_COLOUR)
+        name, share = words(protocol["name"]), f"{protocol['confidence']:.0%}"
+        said = f"protocol {name}, {share} intervals; dotted: a perfect generator"
+        figure.supxlabel(said, fontsize=7, color=OTHER_COLOUR)
 
     return picture((2.4 * across + 0.4, 2.1 * len(sweeps) + 0.3), draw, suffix)
 
@@ -54,10 +55,10 @@ def _panel(panel: Axes, sweep: Sweep, column: Column) -> None:
         panel.set_xscale("log")
     if not numbers:
         panel.set_xlim(-0.5, len(sweep.steps) - 0.5)
-    panel.set_xticks(places, [step.label for step in steps])
+    panel.set_xticks(places, [words(step.label) for step in steps])
     panel.minorticks_off()
-    words = [column.title, column.sign, ARROWS[entries[0].direction]]
-    panel.set_title(" ".join(word for word in words if word), fontsize=8, fontweight="bold")
-    panel.set_xlabel(sweep.axis, fontsize=7)
+    said = [words(column.title), column.sign, ARROWS[entries[0].direction]]
+    panel.set_title(" ".join(word for word in said if word), fontsize=8, fontweight="bold")
+    panel.set_xlabel(words(sweep.axis), fontsize=7)
     panel.grid(axis="y", color=GRID_COLOUR, linewidth=0.5)
     panel.set_axisbelow(True)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from argus3d.data.files import is_text
 from eval.report.cells import cell, general_notes, header, training_notes, unit_note
 from eval.report.columns import (
     COMPLETION,
@@ -84,7 +85,7 @@ def read_sweep(path: Path) -> Sweep:
 
 def _read_file(path: Path) -> Sweep:
     try:
-        content = json.loads(path.read_text())
+        content = _content(path)
         if content["schema"] != SCHEMA:
             raise ValueError(f"schema {content['schema']!r} is not {SCHEMA}")
         title, axis = str(content["title"]), str(content["axis"])
@@ -106,7 +107,7 @@ def _read_folder(folder: Path) -> Sweep:
     found = []
     for path in sorted(folder.glob("*.facts.json")):
         try:
-            facts = json.loads(path.read_text())
+            facts = _content(path)
             facts["budget"] = dict(facts.get("budget", {}))
             order = float(facts["order"]), str(facts["title"])
             found.append((order, str(facts["study"]), facts, _fact_step(path, facts)))
@@ -123,11 +124,18 @@ def _read_folder(folder: Path) -> Sweep:
     return Sweep(study.replace("_", " "), axis.replace("_", " "), [_titled(key) for key in keys], steps, notes)
 
 
+def _content(path: Path) -> Any:
+    content = json.loads(path.read_bytes())
+    if not is_text(json.dumps(content, ensure_ascii=False)):
+        raise ValueError("it holds halves of letters, which cannot be written")
+    return content
+
+
 def _fact_step(path: Path, content: Mapping[str, Any]) -> Step:
     """One row of a folder, from its facts and the result beside them."""
     label, facts = str(content["title"]), dict(content["facts"])
     row = read_rows([path.with_name(path.name.removesuffix(".facts.json") + ".json")])[0]
-    value = float(facts[content["x"]]) if "x" in content else math.nan
+    value = _place(facts[content["x"]]) if "x" in content else math.nan
     said = {str(name).replace("_", " "): _said(fact) for name, fact in facts.items()}
     return Step(label, value, said, replace(row, name=label, kind="sweep", groups={}))
 
@@ -199,10 +207,19 @@ def _step(folder: Path, axis: str, entry: Mapping[str, Any]) -> Step:
     metrics = {key: one for row in found for key, one in row.metrics.items()}
     merged = replace(found[0], name=f"{axis} {label}", kind="sweep", metrics=metrics, groups={})
     facts = {str(name): _said(fact) for name, fact in entry.get("facts", {}).items()}
-    return Step(label, math.nan if value is None else float(value), facts, merged)
+    return Step(label, math.nan if value is None else _place(value), facts, merged)
+
+
+def _place(value: Any) -> float:
+    place = float(value)
+    if math.isinf(place):
+        raise ValueError("a place on its axis is infinite")
+    return place
 
 
 def _said(fact: Any) -> str:
     if isinstance(fact, bool) or not isinstance(fact, int | float):
         return str(fact)
-    return f"{fact:.3g}" if isinstance(fact, float) and abs(fact) < 10 else f"{fact:,.0f}"
+    if isinstance(fact, int):
+        return f"{fact:,}"
+    return f"{fact:.3g}" if abs(fact) < 10 else f"{fact:,.0f}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from argus3d.data.files import write_atomically
+from eval.outputs import demand_apart, with_suffixes
 from eval.report.cells import (
     cell,
     count,
@@ -15,6 +16,7 @@ from eval.report.cells import (
     header,
     mean_cell,
     own_notes,
+    plain,
     row_cell,
     training_notes,
     unit_note,
@@ -59,6 +61,8 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     if not arguments.results and not arguments.sweep:
         parser.error("nothing to lay out: name result files, or a --sweep")
+    given = [*arguments.results, *arguments.sweep, *([arguments.readme] if arguments.readme else [])]
+    demand_apart(with_suffixes(arguments.out, (".csv", ".tex", ".md")), given)
     rows, sweeps = read_rows(arguments.results), [read_sweep(path) for path in arguments.sweep]
     tables = [*all_tables(rows), *map(sweep_table, sweeps)]
     rows += [row for sweep in sweeps for row in sweep.rows]
@@ -182,18 +186,18 @@ def csv_text(rows: Sequence[Row]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_HEADER)
     for row in rows:
-        protocol = [row.protocol["name"], row.protocol["hash"]]
+        protocol = [plain(row.protocol["name"]), plain(row.protocol["hash"])]
         for key, entry in sorted(row.metrics.items()):
             numbers = [exact(entry.value), exact(entry.low), exact(entry.high)]
             ideal = "" if entry.ideal is None else exact(entry.ideal)
-            head = [row.name, row.kind, "all", row.found, key]
+            head = [plain(row.name), row.kind, "all", row.found, plain(key)]
             p_value = "" if entry.p_value is None else exact(entry.p_value)
-            writer.writerow([*head, *numbers, entry.direction, ideal, entry.unit, p_value, *protocol])
+            writer.writerow([*head, *numbers, entry.direction, ideal, plain(entry.unit), p_value, *protocol])
         for group, means in sorted(row.groups.items()):
             for key, value in sorted(means.items()):
                 if key == "count":
                     continue
-                head = [row.name, row.kind, group, f"{means['count']:.0f}", key]
+                head = [plain(row.name), row.kind, plain(group), f"{means['count']:.0f}", plain(key)]
                 writer.writerow([*head, exact(value), "", "", "", "", "", "", *protocol])
     return text.getvalue()
 

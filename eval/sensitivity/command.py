@@ -1,21 +1,23 @@
 """`argus3d-eval table --sensitivity`: how far the numbers of two sets move when one choice is made otherwise."""
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from argus3d.data.files import write_json
+from argus3d.data.files import read_json_object, write_json
 from argus3d.errors import UserError
 from eval import runs
+from eval.outputs import demand_apart, with_suffixes
 from eval.report import sensitivity_tables
 from eval.results import record_path, require_place, run_record
 from eval.sensitivity.shapes import Pair, other_reference, pair_of_result, pair_of_sets
 from eval.sensitivity.study import study
 from eval.table import SENSITIVITY
+
+SUFFIXES = (".run.json", ".json", ".csv", ".tex", ".md")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -25,6 +27,7 @@ def main(argv: Sequence[str]) -> int:
     base = str(arguments.out)
     path = Path(base + ".json")
     require_place(path)
+    demand_apart(with_suffixes(arguments.out, SUFFIXES), _inputs(arguments.sensitivity))
     found = [entry for words in _groups(arguments.sensitivity) for entry in _studies(words, arguments)]
     content = {"schema": sensitivity_tables.SCHEMA, "kind": "sensitivity", "pairs": found}
     write_json(record_path(path), run_record(time.monotonic() - start, runs.command("table", argv)))
@@ -52,6 +55,12 @@ def _parsed(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def _inputs(words: Sequence[str]) -> list[Path]:
+    """Results with the records beside them, or sets."""
+    paths = list(map(Path, words))
+    return [*paths, *(record_path(path) for path in paths if path.suffix == ".json")]
+
+
 def _groups(words: Sequence[str]) -> list[list[str]]:
     """One result a group, or the two sets.
 
@@ -69,7 +78,7 @@ def _studies(words: Sequence[str], arguments: argparse.Namespace) -> list[dict[s
     """Measured now, or read."""
     if len(words) == 1:
         path = Path(words[0])
-        if json.loads(path.read_text()).get("kind") == "sensitivity":
+        if read_json_object(path, "give a result of argus3d-eval score").get("kind") == "sensitivity":
             return [dict(pair) for pair in sensitivity_tables.read_pairs(path)]
         return [_measured(pair_of_result(path), arguments)]
     options = ["--protocol", arguments.protocol, "--data-root", str(arguments.data_root)]

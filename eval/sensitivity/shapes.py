@@ -1,21 +1,23 @@
 """Two sets whose clouds can be drawn again, with other points or from another seed."""
 
-import json
+import io
 import shlex
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from argus3d.data.files import read_json_object
 from argus3d.errors import UserError
 from eval import runs
 from eval.clouds import ARRAY_SUFFIXES, CloudSet, load_clouds, thin
 from eval.evaluate import clouds_sha256, demand_comparable, points_of
 from eval.protocol import Protocol
 from eval.results import Result, read, record_path
-from eval.score import measured_sets
+from eval.score import measured_sets, parsed
 
 Points = npt.NDArray[np.float32]
 
@@ -64,14 +66,16 @@ class Pair:
 def pair_of_result(path: Path) -> Pair:
     """The sets that a result was measured on, by the command in its run record.
 
-    Raises : UserError where there is no such record, another command made the result, or its sets are others by now
+    Raises : UserError where there is no such record, it holds no such command, another command made the result, or its
+        sets are others by now
     """
     result, record = read(path), record_path(path)
     if not record.is_file():
         raise UserError(f"{path}: {record.name}, which names its two sets, is not beside it; name the two sets instead")
-    words = shlex.split(str(json.loads(record.read_text()).get("command", "")))
+    words = _recorded(record)
     if words[:2] != ["argus3d-eval", "score"]:
         raise UserError(f"{path} was not made by argus3d-eval score; name two sets instead")
+    _demand_measuring(record, words[2:])
     pair = pair_of_sets(words[2:], result.name, result)
     for role, shapes in (("generated", pair.generated), ("reference", pair.reference)):
         clouds = points_of(_as_set(shapes, pair.protocol), role, pair.protocol)
@@ -122,6 +126,26 @@ def other_reference(source: str, pair: Pair) -> Shapes:
         chosen += thin(of_class, count, protocol.seed).ids
     names = dict(zip(there.ids, there.categories, strict=True))
     return Shapes(source, tuple(chosen), tuple(names[item] for item in chosen), root)
+
+
+def _recorded(record: Path) -> list[str]:
+    """The words of the command in a run record. Raises : UserError for a record without one"""
+    command = read_json_object(record, "name the two sets instead").get("command", "")
+    try:
+        return shlex.split(str(command))
+    except ValueError as error:
+        raise UserError(f"{record}: its command cannot be read ({error}); name the two sets instead") from error
+
+
+def _demand_measuring(record: Path, words: Sequence[str]) -> None:
+    """Raises : UserError for words that argus3d-eval score does not take, or that ask for its help alone"""
+    try:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            parsed(words)
+    except SystemExit as error:
+        raise UserError(
+            f"{record}: argus3d-eval score {shlex.join(words)} measures nothing here; name the two sets instead"
+        ) from error
 
 
 def _as_set(shapes: Shapes, protocol: Protocol) -> CloudSet:

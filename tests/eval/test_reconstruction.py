@@ -1,6 +1,8 @@
 """Reconstructions as results: every measure against its own function, normals where there are some."""
 
 import dataclasses
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +10,14 @@ import numpy.typing as npt
 import pytest
 import trimesh
 
+from argus3d.errors import UserError
 from eval.clouds import CloudSet, load_clouds
 from eval.distances.approxmatch import approx_pairs, emd_squared_approx
 from eval.distances.emd import emd_squared
 from eval.metrics.reconstruction import cd_l1, hausdorff, normal_consistency
 from eval.normalize import normalize_pairs
 from eval.protocol import get_protocol
-from eval.reconstruction import evaluate_reconstruction
+from eval.reconstruction import evaluate_reconstruction, read_groups, read_ious
 
 Clouds = npt.NDArray[np.float32]
 TINY = dataclasses.replace(get_protocol("smoke"), points=48, emd_points=12, f_score_points=48)
@@ -80,3 +83,28 @@ def test_meshes_bring_their_normals(tmp_path: Path) -> None:
     assert (np.abs(found.normals[0]).argmax(axis=1) == outermost).all()
     assert (found.clouds[0] * found.normals[0]).sum(axis=1) == pytest.approx(np.full(200, 0.5))
     assert (found.clouds == load_clouds(str(tmp_path), 200, 0).clouds).all()
+
+
+ODD = ([1], None, "x", True, float("nan"), 2, -0.1, 10**400)
+
+
+def manifest(folder: Path, **said: object) -> Path:
+    path = folder / "manifest.json"
+    path.write_text(json.dumps({"samples": [{"id": "a", **said}]}))
+    return path
+
+
+def test_a_manifest_says_ious_and_groups(tmp_path: Path) -> None:
+    path = manifest(tmp_path, iou=1, solidity=0.5, source="household")
+    assert read_ious(path) == {"iou": {"a": 1.0}}
+    assert read_groups(path) == {"a": ("source household", "solidity 0 to 0.5")}
+    assert read_ious(manifest(tmp_path)) == {} and read_groups(path) == {"a": ()}
+
+
+@pytest.mark.parametrize("value", ODD, ids=lambda value: str(value)[:9])
+@pytest.mark.parametrize(("key", "read"), [("iou", read_ious), ("iou_near", read_ious), ("solidity", read_groups)])
+def test_what_a_manifest_says_is_checked(
+    tmp_path: Path, key: str, read: Callable[[Path], object], value: object
+) -> None:
+    with pytest.raises(UserError, match=rf"manifest\.json: sample a: it.* {key}"):
+        read(manifest(tmp_path, **{key: value}))

@@ -244,7 +244,7 @@ def test_what_is_measured_is_not_written_over(place: Path, capsys: pytest.Captur
     content = Path("a.npy").read_bytes()
     for command in ("score a.npy a.npy", "halves a.npy", "memorisation a.npy toys-v1/test", "nearest a.npy a.npy"):
         assert main([*command.split(), "--out", "./a.npy"]) == 1
-        assert "what is to be measured, and would be lost" in capsys.readouterr().err
+        assert "is read, and would be written over" in capsys.readouterr().err
     assert Path("a.npy").read_bytes() == content
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from eval.cli import main
 from eval.protocol import get_protocol
+from eval.report.tables import BEGIN, END
+from tests.eval.report.results import generation, write_result
 
 
 @pytest.fixture
@@ -62,6 +64,19 @@ def test_what_it_cannot_measure_it_says(place: Path, capsys: pytest.CaptureFixtu
     kept = record.read_text()
     record.write_text(kept.replace("argus3d-eval score", "argus3d-eval halves"))
     assert "was not made by argus3d-eval score" in refused("results/a.json")
+    for command, reason in (
+        ("argus3d-eval score --help", "measures nothing here"),
+        ("argus3d-eval score a.npy b.npy --no-such", "measures nothing here"),
+        ("argus3d-eval score '", "its command cannot be read"),
+        (None, "was not made by argus3d-eval score"),
+    ):
+        record.write_text(json.dumps({"command": command}))
+        assert reason in refused("results/a.json")
+    for content in ("[]", "[" * 100_000, "", "null"):
+        record.write_text(content)
+        assert "a.run.json" in refused("results/a.json")
+        Path("odd.json").write_text(content)
+        assert "odd.json" in refused("odd.json")
     record.unlink()
     assert "a.run.json, which names its two sets, is not beside it" in refused("results/a.json")
     record.write_text(kept)
@@ -76,6 +91,34 @@ def test_a_record_of_a_result_is_not_overwritten(place: Path, capsys: pytest.Cap
     assert main(["table", "--sensitivity", "results/a.json", "--out", "results/a.run"]) == 1
     assert "are those of run records" in capsys.readouterr().err
     assert Path("results/a.run.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["table", "--sensitivity", "results/a.json", "--out", "results/a"],
+        ["table", "--sensitivity", "results/a.json", "--out", "results/../results/a.run"],
+        ["table", "results/a.json", "--readme", "a.md", "--out", "a"],
+        ["figure", "results/a.svg", "--out", "results/a.svg"],
+        ["page", "results/a.json", "--out", "results/a.json"],
+        ["page", "results", "--out", "results/a.json"],
+        ["page", "results", "--more", "a.md", "--out", "a.md"],
+    ],
+    ids=" ".join,
+)
+def test_nothing_is_written_over_what_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("results").mkdir()
+    write_result(Path("results"), "a", generation(0.5))
+    Path("results/a.svg").write_bytes(Path("results/a.json").read_bytes())
+    Path("results/a.run.json").write_text("{}")
+    Path("a.md").write_text(f"{BEGIN}\n| a |\n| --- |\n| 1 |\n{END}\n")
+    before = {path: path.read_bytes() for path in sorted(Path().rglob("*")) if path.is_file()}
+    assert main(words) == 1
+    assert "is read, and would be written over; give --out another name." in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in sorted(Path().rglob("*")) if path.is_file()} == before
 
 
 def test_tables_of_results_are_as_before(place: Path) -> None:

@@ -1,6 +1,7 @@
 """The figure of codes."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ def folder(place: Path, *tokens: list[int]) -> Path:
     """A folder of samples with these tokens."""
     (place / "tokens").mkdir(parents=True)
     for number, own in enumerate(tokens):
-        np.save(place / "tokens" / f"shape-{number}.npy", np.array(own).reshape(2, -1))
+        np.save(place / "tokens" / f"shape-{number}.npy", np.array(own, int).reshape(2, -1))
     return place
 
 
@@ -51,3 +52,22 @@ def test_by_the_command(tmp_path: Path) -> None:
 def test_a_folder_without_tokens_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=f"{tmp_path}: no tokens there"):
         read_codes([tmp_path])
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [[3 * 10**8], [-1], [np.nan], [0.5], ["a"], [2**64 - 1]],
+    ids=["300 million", "below 0", "no number", "half a code", "a word", "the largest"],
+)
+def test_what_is_no_code_is_refused_by_name(tmp_path: Path, tokens: list[Any]) -> None:
+    np.save(folder(tmp_path / "mine", [0, 1]) / "tokens" / "odd.npy", np.array(tokens))
+    with pytest.raises(ValueError, match=r"odd\.npy: tokens are whole numbers from 0"):
+        read_codes([tmp_path / "mine"])
+
+
+def test_files_without_tokens_and_broken_ones_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="mine: its tokens are all empty"):
+        read_codes([folder(tmp_path / "mine", [])])
+    (folder(tmp_path / "theirs", [0, 1]) / "tokens" / "broken.npy").write_bytes(b"\x93NUMPY")
+    with pytest.raises(ValueError, match=r"broken\.npy holds no tokens"):
+        read_codes([tmp_path / "theirs"])

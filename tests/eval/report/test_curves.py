@@ -64,12 +64,37 @@ def test_logs_are_called_by_their_folders(tmp_path: Path) -> None:
         main([paths[1], paths[1], "--out", str(out)])
 
 
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("[1]", "no object"), ("[[1, 2]]", "no object"), ('{"a\\ud800": 1, "seconds": 1}', "no object"),
+        ('{"step": 1, "running_loss": 2.0}', "says no seconds"), ('{"seconds": null, "iou": 1}', "says no seconds"),
+        ('{"seconds": NaN, "iou": 1}', "says no seconds"), ('{"seconds": "x", "iou": 1}', "seconds is no number"),
+        ('{"seconds": 1, "iou": [1]}', "iou is no number"), ('{"seconds": 1, "iou": 1' + "0" * 400 + "}", "iou is no"),
+        ("[" * 100_000, "line 2"), ("{", "line 2"),
+    ],
+)  # fmt: skip
+def test_a_line_that_cannot_be_drawn_is_refused_by_its_number(tmp_path: Path, line: str, reason: str) -> None:
+    path = tmp_path / "odd.jsonl"
+    path.write_text(f"{json.dumps(LINES[0])}\n{line}\n")
+    with pytest.raises(ValueError, match=r"odd\.jsonl is no training log \(line 2: ") as found:
+        read_log(path)
+    assert reason in str(found.value)
+
+
+@pytest.mark.parametrize("keys", [[], [f"iou_{number}" for number in range(3000)]], ids=["nothing", "too much"])
+def test_a_log_of_nothing_or_too_much_is_refused(tmp_path: Path, keys: list[str]) -> None:
+    path = tmp_path / "odd.jsonl"
+    path.write_text(json.dumps({"seconds": 5, **dict.fromkeys(keys, 1)}))
+    with pytest.raises(ValueError, match=rf"odd\.jsonl: its last line has {len(keys):,} curves"):
+        read_log(path)
+
+
 def test_what_is_no_log_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_text("")
     with pytest.raises(ValueError, match=r"empty\.jsonl is empty"):
         read_log(tmp_path / "empty.jsonl")
-    (tmp_path / "odd.jsonl").write_text("[1]\n")
-    with pytest.raises(ValueError, match=r"odd\.jsonl is no training log"):
-        read_log(tmp_path / "odd.jsonl")
+    (tmp_path / "astray.jsonl").write_text('{"seconds": 1, "loss": NaN, "running_loss": NaN, "iou_toys": null}\n')
+    assert curves_figure({"astray": read_log(tmp_path / "astray.jsonl")}).startswith(b"\x89PNG")
     with pytest.raises(ValueError, match="figures are"):
         curves_figure({"a": LINES}, ".gif")

@@ -1,5 +1,6 @@
 """The figure of metrics."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -70,3 +71,17 @@ def test_panels_are_those_of_the_distances_measured(tmp_path: Path) -> None:
     only = {key: entry for key, entry in generation(0.5).items() if key.endswith("_cd")}
     text = metrics_figure(read_rows([write_result(tmp_path, "nano", only)]), ".svg").decode()
     assert "MMD-CD" in text and "EMD" not in text
+
+
+def test_names_are_drawn_as_they_are(tmp_path: Path) -> None:
+    path = write_result(tmp_path, "nano", generation(0.5))
+    path.write_text(path.read_text().replace('"nano"', json.dumps(r"cost $\frac{ and $")))
+    assert main([str(path), "--out", str(tmp_path / "all.svg")]) == 0
+    assert r"cost $\frac{ and $" in (tmp_path / "all.svg").read_text()
+
+
+def test_a_name_that_nobody_could_read_is_shortened(tmp_path: Path) -> None:
+    path = write_result(tmp_path, "nano", generation(0.5))
+    path.write_text(path.read_text().replace('"nano"', json.dumps("long\n" * 20_000)))
+    text = metrics_figure(read_rows([path]), ".svg").decode()
+    assert "long long" in text and "…" in text and len(text) < 500_000

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -149,9 +150,14 @@ def test_cost_is_what_records_say(tmp_path: Path) -> None:
     (tmp_path / "run" / "nano.run.json").write_text("[")
     with pytest.raises(UserError, match=r"nano\.run\.json is not JSON"):
         read_runs([tmp_path / "run"])
-    (tmp_path / "run" / "nano.run.json").write_text('{"seconds": "12"}')
-    with pytest.raises(UserError, match=r"nano\.run\.json: its seconds, machine or versions are damaged"):
-        read_runs([tmp_path / "run"])
+    for content, reason in (
+        ('{"seconds": "12"}', "its seconds, machine or versions are damaged"),
+        (f'{{"seconds": 1{"0" * 400}}}', "its seconds, machine or versions are damaged"),
+        ('{"command": "\\ud800"}', "it holds halves of letters"),
+    ):
+        (tmp_path / "run" / "nano.run.json").write_text(content)
+        with pytest.raises(UserError, match=rf"nano\.run\.json: {reason}"):
+            read_runs([tmp_path / "run"])
     (tmp_path / "run" / "nano.run.json").unlink()
     assert cost_table(read_runs([tmp_path / "run"])[0]) is None
 
@@ -179,6 +185,20 @@ def test_a_mark_of_provenance_that_nobody_knows_is_refused(tmp_path: Path) -> No
         read_published(path)
     path.write_text("method,value\n")
     with pytest.raises(ValueError, match="columns must be"):
+        read_published(path)
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        (b"a" * 140_000, "is no CSV in UTF-8"), (b"\xff", "is no CSV in UTF-8"), (b"a,b", "more or fewer fields"),
+        (b"a,b,c,d,e,f,g,P,i,j", "more or fewer fields"), (b"a,b,c,d,e,f,g,P,i\n" * 2000, "more than 1,000"),
+    ],
+)  # fmt: skip
+def test_what_is_no_table_of_published_rows_is_refused_by_name(tmp_path: Path, more: bytes, reason: str) -> None:
+    path = write_published(tmp_path / "p.csv")
+    path.write_bytes(path.read_bytes() + more)
+    with pytest.raises(ValueError, match=rf"p\.csv.*{reason}"):
         read_published(path)
 
 
@@ -263,3 +283,23 @@ def test_of_a_readme_only_what_is_between_marks_is_shown(tmp_path: Path) -> None
     path.write_text("words")
     with pytest.raises(ValueError, match="holds no table"):
         read_tables(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "holds no table"), (b"\xff", "no text in UTF-8"), (b"| a | b |\n| --- |\n| 1 |\n", "fewer cells")],
+)
+def test_what_is_no_table_in_markdown_is_refused_by_name(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "x.md"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"x\.md.*{reason}"):
+        read_tables(path)
+
+
+@pytest.mark.parametrize("cell", ["<br><sub>" * 20_000, "[" * 60_000, "[a](" * 20_000, "[a]" * 30_000])
+def test_marks_that_are_never_closed_take_no_time(tmp_path: Path, cell: str) -> None:
+    path = tmp_path / "x.md"
+    path.write_text(f"| a |\n| --- |\n| {cell} |\n")
+    start = time.process_time()
+    assert read_tables(path)[0].rows[0][0].text == cell.strip()
+    assert time.process_time() - start < 2

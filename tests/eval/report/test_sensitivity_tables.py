@@ -2,12 +2,15 @@
 
 import csv
 import io
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from eval.report.markup import latex, markdown
-from eval.report.sensitivity_tables import choice_table, csv_text, overview, sensitivity_tables
+from eval.report.sensitivity_tables import choice_table, csv_text, overview, read_pairs, sensitivity_tables
 from tests.eval.report.results import PROTOCOL, metric
 
 
@@ -103,3 +106,33 @@ def test_markdown_and_latex_have_a_line_a_row(index: int) -> None:
     text = latex(table)
     assert text.replace("é", "e").isascii(), "pdflatex takes no other signs"
     assert text.count(r"\\") >= len(table.rows) + 1
+
+
+EDITS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "the name of a pair": lambda found: found.update(name=["a"]),
+    "the size of its sets": lambda found: found.update(size="131"),
+    "its protocol has no name": lambda found: found.update(protocol={"hash": "a"}),
+    "its metrics are missing": lambda found: found.update(metrics=[]),
+    "value of mmd_cd is no number": lambda found: found["metrics"]["mmd_cd"].update(value="x"),
+    "its notes": lambda found: found.update(notes=[1]),
+    "its choices": lambda found: found.update(choices=[]),
+    "a choice is no object": lambda found: found.update(choices=[1]),
+    "a choice is mine": lambda found: found["choices"][0].update(kind="mine"),
+    "no list of alternatives": lambda found: found["choices"][0].update(alternatives=[]),
+    "the label of an alternative": lambda found: found["choices"][0]["alternatives"][0].update(label=1),
+    "which no table knows": lambda found: found["choices"][0]["alternatives"][0].update(changes={"x_y": 1}),
+    "no object": lambda found: found["choices"][0]["alternatives"][0].update(changes={"mmd_cd": 1}),
+    "the low of a change": lambda found: found["choices"][0]["alternatives"][0]["changes"]["cov_cd"].update(low="x"),
+    "not above 0": lambda found: found["choices"][0]["alternatives"][0]["changes"]["mmd_cd"].update(change=0),
+}
+
+
+@pytest.mark.parametrize("reason", EDITS)
+def test_a_measurement_that_somebody_edited_is_refused_by_name(tmp_path: Path, reason: str) -> None:
+    path, content = tmp_path / "x.json", {"kind": "sensitivity", "schema": 1, "pairs": [pair()]}
+    path.write_text(json.dumps(content))
+    assert read_pairs(path) == [pair()]
+    EDITS[reason](content["pairs"][0])
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=rf"x\.json is no measurement of sensitivity.*{reason}"):
+        read_pairs(path)

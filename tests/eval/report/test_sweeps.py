@@ -10,6 +10,7 @@ from PIL import Image
 
 from eval.report import figures
 from eval.report.columns import Column
+from eval.report.markup import markdown
 from eval.report.sweep_figures import sweeps_figure
 from eval.report.sweeps import read_sweep, sweep_table
 from eval.report.tables import main
@@ -171,3 +172,23 @@ def test_folders_that_are_no_sweep_are_refused(tmp_path: Path) -> None:
     (tmp_path / "study" / "one.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"one\.json is missing"):
         read_sweep(tmp_path / "study")
+
+
+@pytest.mark.parametrize("fact", ["\ud800", 10**400], ids=["half a letter", "a large number"])
+def test_facts_of_strangers_are_refused_or_printed(tmp_path: Path, fact: object) -> None:
+    write_result(tmp_path, "one", generation(0.5))
+    content = {"study": "s", "order": 1, "title": "t", "facts": {"a": fact}, "budget": {"steps": fact}}
+    (tmp_path / "one.facts.json").write_text(json.dumps(content))
+    if isinstance(fact, str):
+        with pytest.raises(ValueError, match=r"one\.facts\.json does not describe a row .*halves of letters"):
+            read_sweep(tmp_path)
+    else:
+        assert f"{fact:,}" in markdown(sweep_table(read_sweep(tmp_path)))
+
+
+def test_a_place_at_infinity_is_refused(tmp_path: Path) -> None:
+    write_result(tmp_path, "one", generation(0.5))
+    content = {"study": "s", "order": 1, "title": "t", "facts": {"a": float("inf")}, "x": "a"}
+    (tmp_path / "one.facts.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"one\.facts\.json .*infinite"):
+        read_sweep(tmp_path)

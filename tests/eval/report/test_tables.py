@@ -1,6 +1,7 @@
 """Tables from result files."""
 
 import csv
+import io
 import json
 from pathlib import Path
 
@@ -249,3 +250,15 @@ def test_further_measures_have_a_table_of_their_own(tmp_path: Path) -> None:
     readme.write_text(f"{BEGIN}\n{END}\n")
     main([*map(str, paths), "--out", str(tmp_path / "t"), "--readme", str(readme)])
     assert FURTHER not in readme.read_text() and FURTHER in (tmp_path / "t.md").read_text()
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t"])
+def test_no_text_of_a_csv_is_a_formula(tmp_path: Path, start: str) -> None:
+    evil = f'{start}HYPERLINK("http://evil","x")'
+    metrics = {evil: metric(-0.5, None, None) | {"unit": evil}}
+    groups = {evil: {"count": 1.0, evil: -0.5}}
+    path = write_result(tmp_path, "nano", metrics, "generation", groups, protocol=PROTOCOL | {"name": evil})
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"name": evil}))
+    cells = [cell for line in csv.reader(io.StringIO(csv_text(read_rows([path])))) for cell in line]
+    assert cells.count(f"'{evil}") == 8 and evil not in cells
+    assert cells.count("-0.5") == 2
