@@ -97,7 +97,6 @@ def test_a_record_of_a_result_is_not_overwritten(place: Path, capsys: pytest.Cap
     "words",
     [
         ["table", "--sensitivity", "results/a.json", "--out", "results/a"],
-        ["table", "--sensitivity", "results/a.json", "--out", "results/../results/a.run"],
         ["table", "results/a.json", "--readme", "a.md", "--out", "a"],
         ["figure", "results/a.svg", "--out", "results/a.svg"],
         ["page", "results/a.json", "--out", "results/a.json"],
