@@ -130,14 +130,18 @@ def collect(
 
 
 def _summary(records: Sequence[Record], asked: int, failed: int) -> str:
-    # Reasons differ in the ids that they name; what follows the first colon is the reason.
-    texts = [str(record["failed"]) for record in records if "failed" in record]
-    reasons = Counter(text.partition(": ")[2] or text for text in texts)
+    reasons = Counter(_reason(record) for record in records if "failed" in record)
     often = "; ".join(f"{count} times {reason!r}" for reason, count in reasons.most_common(3))
     return (
         f"{failed} of {len(records)} shapes failed ({asked} asked), most often: {often} "
         "Finished shapes are kept; mend the source, or allow more with --max-failed."
     )
+
+
+def _reason(record: Record) -> str:
+    """Why a shape failed, without its id, in which the reasons of many differ."""
+    text, item = str(record["failed"]), str(record["id"])
+    return text.removeprefix(f"{item}: ").replace(item, "it")
 
 
 def counted(records: Sequence[Record]) -> dict[str, Any]:

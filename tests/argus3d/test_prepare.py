@@ -201,9 +201,9 @@ def test_a_cloud_is_drawn_like_the_shape_it_is_of(prepared: Path, tmp_path: Path
 
 
 def test_a_source_with_too_few_samples_says_so(tmp_path: Path) -> None:
-    manifest = prepare(DrawnBalls(points=100), tmp_path, SMALL, engine=local(1))
-    assert manifest["counts"]["found"] == 0
-    assert manifest["failed"][0][1] == "ball-00 holds 100 surface points, 300 are asked for: ask for fewer."
+    said = "6 of 6 shapes failed .* 6 times 'it holds 100 surface points, 300 are asked for: ask for fewer.'"
+    with pytest.raises(UserError, match=said):
+        prepare(DrawnBalls(points=100), tmp_path, SMALL, engine=local(1))
 
 
 def test_a_missing_archive_is_looked_for_again(tmp_path: Path) -> None:

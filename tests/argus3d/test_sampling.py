@@ -187,7 +187,7 @@ def test_what_does_not_fit_the_original_is_said(original: Path) -> None:
     sizes = json.loads((original / "sizes.json").read_text())
     for names in (["chair"], ["chair", "chair", "lamp"]):
         (original / "bad.json").write_text(json.dumps(sizes | {"categories": names}))
-        with pytest.raises(UserError, match=r"bad.json names \d categories, but has 3 classes"):
+        with pytest.raises(UserError, match=r"bad.json: it names \d categories, but has 3 classes"):
             _ = model_of(original, sizes="bad.json").categories
     state = released_files.stage_2()
     released_files.write(original, released_files.transformer_only(state))
