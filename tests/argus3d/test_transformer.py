@@ -172,9 +172,9 @@ def test_filters_are_those_of_the_loop(top_k: int | None, top_p: float | None) -
     [
         ({"top_k": 17}, r"top_k 17 must lie in 1 \.\. 16"),
         ({"top_p": 0.0}, r"top_p 0\.0 must lie in"),
-        ({"temperature": 0.0}, "temperature 0.0 must be positive"),
+        ({"temperature": 0.0}, "temperature 0.0 must lie in"),
         ({"seeds": [1]}, "2 conditions need as many seeds, not 1"),
-        ({"temperature": float("nan")}, "temperature nan must be positive"),
+        ({"temperature": float("nan")}, "temperature nan must lie in"),
         ({"known": torch.zeros(2, 63, dtype=torch.int64)}, r"known tokens must be \(2, 64\), not \(2, 63\)"),
         ({"known": torch.full((2, 64), 16)}, r"known tokens must lie in 0 \.\. 15"),
         ({"condition": torch.tensor([0, 3])}, r"class indices must lie in 0 \.\. 2"),
