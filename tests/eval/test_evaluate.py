@@ -20,7 +20,7 @@ from eval.features import load
 from eval.metrics.reconstruction import f_score, iou
 from eval.protocol import Protocol, get_protocol
 from eval.reconstruction import evaluate_reconstruction
-from eval.results import MetricValue, Result, read, run_record, write
+from eval.results import Counts, MetricValue, Result, read, run_record, write
 
 Clouds = npt.NDArray[np.float32]
 SMOKE = dataclasses.replace(get_protocol("smoke"), points=64, emd_points=16, f_score_points=64)
@@ -137,7 +137,8 @@ def test_result_files_have_the_same_bytes_and_read_back(tmp_path: Path) -> None:
 
 def test_undefined_is_null_and_comes_back() -> None:
     undefined = MetricValue(math.nan, math.nan, math.inf, "lower")
-    result = Result("a", "generation", SMOKE, {}, {"ecd_cd": undefined})
+    counts = {"generated": Counts(1, 1), "reference": Counts(1, 1)}
+    result = Result("a", "generation", SMOKE, counts, {"ecd_cd": undefined})
     text = json.dumps(result.to_json(), allow_nan=False)
     assert math.isnan(Result.from_json(json.loads(text)).metrics["ecd_cd"].value)
     with pytest.raises(ValueError, match="schema"):
