@@ -117,8 +117,8 @@ def grown(few: Kind, whole: Kind, some: int, size: int, protocol: Protocol) -> S
     asked, others = order[:ASKED], order[ASKED:]
     among_all = _asked_for(_Rows(pairs, asked, others), protocol.ecd_k)
     among_some = _asked_for(_Rows(pairs, asked, others[: 2 * some]), protocol.ecd_k)
-    # A pair serves both of its shapes, so that each counts for half of what it asks for alone.
-    solved = trial.solved * times + 2 * size * max(0.0, among_all - among_some) / 2
+    # Added whole: what is added is asked for mostly by one of a pair's shapes, the one that lies far from all others.
+    solved = trial.solved * times + 2 * size * max(0.0, among_all - among_some)
     bounds = _seconds_a_bound(pairs) * every
     return Stage(trial.suffix, opening, bounds, trial.metrics * solved / trial.solved, solved)
 
