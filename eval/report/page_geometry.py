@@ -43,10 +43,12 @@ def geometry_of_mesh(path: Path) -> Geometry:
     Raises : UserError for a file that is missing, or no mesh
     """
     vertices, faces = read_mesh_file(path)
-    if len(faces) > FACES and _is_manifold(faces):
-        vertices, faces, _, _ = igl.qslim(np.asfortranarray(vertices), np.asfortranarray(faces.astype(np.int32)), FACES)
     if len(faces) <= FACES:
         return _faces(vertices, faces)
+    if _is_manifold(faces):
+        few, kept, _, _ = igl.qslim(np.asfortranarray(vertices), np.asfortranarray(faces.astype(np.int32)), FACES)
+        if 0 < len(kept) <= FACES:  # of corners that surfaces share, it may give nothing back
+            return _faces(few, kept)
     return geometry_of_cloud(*sample_triangles(vertices[faces], AMONG, np.random.default_rng(0), str(path)))
 
 

@@ -68,6 +68,16 @@ def test_a_mesh_that_cannot_be_simplified_becomes_discs(tmp_path: Path) -> None:
     assert np.abs(np.linalg.norm(points, axis=1) - 0.5).max() < 0.01
 
 
+def test_a_mesh_of_which_simplifying_leaves_nothing_becomes_discs(tmp_path: Path) -> None:
+    ring = trimesh.creation.torus(1, 0.3, 28, 29)
+    faces = np.array(ring.faces)
+    for face, corner in (([9, 38, 10], 522), ([493, 550, 522], 10)):  # two faces across the ring
+        faces[(faces == face).all(axis=1), 2] = corner
+    torn = trimesh.Trimesh(ring.vertices, faces, process=False)
+    assert len(faces) > FACES
+    assert geometry_of_mesh(write_mesh(tmp_path / "torn.ply", torn)).parts["kind"] == "discs"
+
+
 def test_discs_are_spread_over_the_surface_and_face_outwards() -> None:
     rng = np.random.default_rng(0)
     normals = rng.normal(size=(30_000, 3))
