@@ -1,5 +1,6 @@
 """How commands end: what they say for people, and their exit codes."""
 
+import os
 import signal
 import sys
 import threading
@@ -20,12 +21,14 @@ def run(program: str, work: Callable[[], int | None], refused: tuple[type[Except
     returns : exit code: 0 done, 1 failed, 130 interrupted (Ctrl-C), or what `work` returns
     Raises : what is neither refused, nor a lack of memory, nor an interruption
     """
-    with _interrupts() as heard:
+    with _interrupts() as heard, _stillborn() as threads:
         try:
             return work() or 0
         except KeyboardInterrupt:
-            return _said(program, INTERRUPTED, 130)
+            return _said(program, OUT_OF_MEMORY, 1) if threads else _said(program, INTERRUPTED, 130)
         except Exception as error:
+            if threads:
+                return _said(program, OUT_OF_MEMORY, 1)
             # Ctrl-C in the middle of an import or of a pool's work comes out as any error at all.
             if heard:
                 return _said(program, INTERRUPTED, 130)
@@ -39,6 +42,29 @@ def run(program: str, work: Callable[[], int | None], refused: tuple[type[Except
 def _said(program: str, words: str, code: int) -> int:
     print(f"{program}: {words}", file=sys.stderr)
     return code
+
+
+@contextmanager
+def _stillborn() -> Iterator[list[bool]]:
+    """A list that is not empty once memory was too short for a thread to begin.
+
+    `Thread.start` would wait for it for ever, so that it is interrupted as by Ctrl-C.
+    """
+    found: list[bool] = []
+    before, process = sys.unraisablehook, os.getpid()
+
+    def hook(error: "sys.UnraisableHookArgs") -> None:
+        if issubclass(error.exc_type, MemoryError) and "thread" in (error.err_msg or ""):
+            found.append(True)
+            os.kill(process, signal.SIGINT)
+        else:
+            before(error)
+
+    sys.unraisablehook = hook
+    try:
+        yield found
+    finally:
+        sys.unraisablehook = before
 
 
 @contextmanager

@@ -173,3 +173,21 @@ def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
     with files.held(tmp_path), pytest.raises(UserError, match="another run is at work in"):
         transformer_training().run(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+STILLBORN = """
+import sys, threading
+from argus3d import exits
+
+def fail(self):
+    raise MemoryError
+
+threading.Thread._bootstrap = fail
+sys.exit(exits.run("argus3d", lambda: threading.Thread(target=print).start()))
+"""
+
+
+def test_a_thread_that_memory_is_too_short_for_is_not_waited_for() -> None:
+    done = subprocess.run([sys.executable, "-c", STILLBORN], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "argus3d: memory ran out" in done.stderr and "Traceback" not in done.stderr
