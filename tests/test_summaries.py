@@ -65,3 +65,12 @@ def test_the_lowest_versions_are_those_that_are_allowed() -> None:
     for name, version in summary("versions")["lowest"]["versions"].items():
         bound = dependencies()[name]
         assert f"{version}.".startswith(f"{bound}."), f"{name} {version} was tested; {bound} is allowed"
+
+
+def test_the_front_page_promises_what_was_measured() -> None:
+    said = " ".join((RESULTS.parents[1] / "README.md").read_text().split())
+    fuzzing, load = summary("fuzzing"), summary("load")["large"]["rows"][0]
+    fewest = min(reader["inputs"] for reader in fuzzing["readers"].values())
+    assert f"after `kill -9` ({summary('faults')['killed']} times)" in said
+    assert f"{fewest:,} broken files for each of {len(fuzzing['readers'])} readers" in said
+    assert f"{load['clouds_per_set']:,} + {load['clouds_per_set']:,} clouds in {load['peak_gigabytes']:.0f} GB" in said
