@@ -32,7 +32,7 @@ def run(program: str, work: Callable[[], int | None], refused: tuple[type[Except
             # Ctrl-C in the middle of an import or of a pool's work comes out as any error at all.
             if heard:
                 return _said(program, INTERRUPTED, 130)
-            if isinstance(error, MemoryError | RuntimeError) and is_memory(error):
+            if is_memory(error):
                 return _said(program, OUT_OF_MEMORY, 1)
             if isinstance(error, refused):
                 return _said(program, str(error), 1)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from argus3d.data.files import regular, require_bounded
+from argus3d.errors import raise_if_memory
 
 _HEADER_BYTES = 1 << 14  # numpy reads none of more than 10,000, but first takes the memory of all that is called one
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -52,6 +53,7 @@ def read_npz(source: Path | bytes, wanted: Collection[str] | None = None) -> dic
     except ValueError:
         raise
     except Exception as error:  # zipfile and numpy stumble over damaged bytes in many ways
+        raise_if_memory(error)
         raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
@@ -73,6 +75,7 @@ def _read_header(start: bytes, size: int) -> tuple[tuple[int, ...], bool, np.dty
         version = np.lib.format.read_magic(stream)
         shape, by_columns, dtype = _HEADERS[version](stream)
     except Exception as error:  # numpy stumbles over damaged headers in many ways
+        raise_if_memory(error)
         raise ValueError(f"its header is damaged ({type(error).__name__}: {error})") from error
     if dtype.hasobject:
         raise ValueError("it holds Python objects, which could run code and are not read")

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from argus3d.errors import UserError
+from argus3d.errors import UserError, raise_if_memory
 
 # What an archive may unpack to: so many bytes, or so many times its own size. Real files stay below a tenth of it.
 MAX_UNPACKED, MAX_RATIO = 256 << 20, 20
@@ -213,6 +213,7 @@ def read_zip_member(path: Path, name: str) -> bytes:
     except ValueError:
         raise
     except Exception as error:  # zipfile stumbles over damaged bytes in many ways
+        raise_if_memory(error)
         raise ValueError(f"{name}: {type(error).__name__}: {error}") from error
 
 
@@ -221,6 +222,7 @@ def zip_names(path: Path) -> list[str]:
     try:
         return open_zip(path).namelist()
     except Exception as error:  # zipfile stumbles over damaged bytes in many ways
+        raise_if_memory(error)
         raise UserError(f"{path} cannot be read ({error}); prepare it again.") from error
 
 

@@ -109,8 +109,7 @@ def attempt(item: Item, work: Callable[[], T]) -> T | str:
     except UserError as error:
         return str(error)
     except Exception as error:  # one shape in a million that no one has thought of must not stop the others
-        lacked = isinstance(error, MemoryError | RuntimeError) and is_memory(error)
-        return f"{item.id}: {NO_MEMORY}" if lacked else f"{item.id}: {type(error).__name__}: {error}"
+        return f"{item.id}: {NO_MEMORY}" if is_memory(error) else f"{item.id}: {type(error).__name__}: {error}"
 
 
 def collect(

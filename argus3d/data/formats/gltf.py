@@ -19,7 +19,6 @@ from argus3d.errors import UserError
 BROKEN = (
     AttributeError,
     LookupError,
-    MemoryError,
     OSError,
     OverflowError,
     RecursionError,

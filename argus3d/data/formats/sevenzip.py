@@ -10,7 +10,7 @@ from pathlib import Path, PureWindowsPath
 from typing import IO, Any
 
 from argus3d.data.formats.volumes import START_BYTES, Joined, volumes
-from argus3d.errors import UserError
+from argus3d.errors import UserError, raise_if_memory
 
 MAX_MEMBER = 64 << 20  # bytes; larger members are refused, and with them what lies behind them in their block
 MAX_DICTIONARY = 512 << 20  # bytes of memory to unpack a block; 7-Zip's highest setting takes half of it
@@ -112,6 +112,7 @@ def _read_header(stream: IO[bytes], path: Path) -> tuple[list[_Entry], list[_Blo
     except py7zr.PasswordRequired:
         encrypted = True
     except Exception as error:  # the parser stumbles over damaged bytes in many ways
+        raise_if_memory(error)
         raise _damaged(path, error) from error
     if encrypted:
         raise UserError(f"{path} is encrypted, which is not read here; unpack it with its password.")
@@ -241,6 +242,7 @@ class _Source:
         except _DamagedBlock:
             raise
         except Exception as error:  # decompressors stumble over damaged bytes in many ways
+            raise_if_memory(error)
             raise _DamagedBlock(f"{type(error).__name__}: {error}") from error
         if not piece and self._stream.tell() == before:
             raise _DamagedBlock("it ends early")
