@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from argus3d import checkpoint
 from argus3d.arguments import batch_size, positive
 from argus3d.batches import Loading
@@ -21,6 +19,7 @@ from argus3d.data.splits import read_part
 from argus3d.engine import Engine
 from argus3d.errors import UserError
 from argus3d.generator import ArgusGenerator, SamplingConfig
+from argus3d.meter import Meter
 from argus3d.samples import FORMATS, SampleFiles, SampleFolder
 
 HERE = "this process alone"
@@ -146,7 +145,7 @@ class Bar:
     def __init__(self, what: str, shapes: int) -> None:
         self.left = shapes
         form = "{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}"
-        self.bar = tqdm(total=shapes, desc=what, bar_format=form, disable=None)
+        self.bar = Meter(total=shapes, desc=what, bar_format=form)
         self._say()
 
     def __enter__(self) -> "Bar":

@@ -48,8 +48,8 @@ def _said(program: str, words: str, code: int) -> int:
 def _stillborn() -> Iterator[list[bool]]:
     """A list that is not empty once memory was too short for a thread to begin.
 
-    `Thread.start` would wait for it for ever, so that it is interrupted as by Ctrl-C. Where not even this can run in
-    the new thread, for which it takes a few kilobytes, it does wait.
+    `Thread.start` would wait for it for ever, so that it is interrupted as by Ctrl-C, where the new thread has the few
+    kilobytes that this takes. Threads of ours are asked for by `pools`, which needs nothing of them.
     """
     found: list[bool] = []
     before, process = sys.unraisablehook, os.getpid()

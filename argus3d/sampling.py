@@ -8,8 +8,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from tqdm import tqdm
-
 from argus3d import checkpoint
 from argus3d.batches import Loading, SampleBatches, Sampling
 from argus3d.checkpoint.original import imported_once, read_sizes
@@ -19,6 +17,7 @@ from argus3d.engine import Engine
 from argus3d.errors import UserError
 from argus3d.factories import open_factory, shapes_of, source_file
 from argus3d.generator import Generator, Request, SamplingConfig, requests, stream_seed
+from argus3d.meter import Meter
 from argus3d.samples import SampleFiles, SampleFolder, sample_files
 
 FORMAT = "ply"
@@ -210,7 +209,7 @@ def sample_into(
     kept = sum(request.id in samples for request in wanted)
     if kept:
         _say(f"{folder}: {kept} of {len(wanted)} shapes are there already and are kept")
-    with tqdm(total=len(wanted) - kept, desc="sample", disable=None) as bar:
+    with Meter(total=len(wanted) - kept, desc="sample") as bar:
         for files, facts in model.files(wanted, seed, samples, by):
             samples.keep(files, **facts)
             bar.update()

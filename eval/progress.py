@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
+from argus3d.meter import Meter
 from eval.distances.neighbours import Indices, Pairs, Tighter, Values, tighter_of
 from eval.forecast import LEAST, Forecast, Stage, forecast
 from eval.protocol import Protocol
@@ -49,7 +49,7 @@ class Told(Progress):
         few, seconds = self._forecast.tried, self._forecast.seconds
         shapes = f"{size:,} + {size:,} shapes"
         print(f"measuring {shapes} takes about {spoken(seconds)} (by a trial of {few} + {few})", file=sys.stderr)
-        self._bar = tqdm(total=round(seconds, 1), desc="measure", disable=None, bar_format=BAR)
+        self._bar = Meter(total=round(seconds, 1), desc="measure", bar_format=BAR)
 
     @contextmanager
     def watched(self, pairs: Pairs, suffix: str) -> Iterator[Pairs]:
@@ -70,7 +70,7 @@ class Told(Progress):
 class _Watched:
     """Pairs that move a bar by the work they do, at most by what was expected of them."""
 
-    def __init__(self, pairs: Pairs, stage: Stage, bar: "tqdm[None]") -> None:
+    def __init__(self, pairs: Pairs, stage: Stage, bar: Meter) -> None:
         self._pairs, self._bar = pairs, bar
         self.shape, self.symmetric = pairs.shape, pairs.symmetric
         every = pairs.shape[0] * (pairs.shape[0] - 1) // 2

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from argus3d.data.streams import item_rng
 from argus3d.errors import UserError
+from argus3d.meter import Meter
 from eval.results import Counts
 from eval.sample_folder import read_manifest, read_samples
 from eval.sources import Job, jobs_of, jobs_of_folder, tried
@@ -120,7 +120,7 @@ def draw(tasks: Sequence[Task], points: int, dense: int, seed: int, tally: Tally
     dense : of each sample
     seed : decides, with each id, the points; the same shape under another id has other points
     """
-    for task in tqdm(tasks, desc="measure", unit="shape", disable=None):
+    for task in Meter(tasks, desc="measure", unit="shape"):
         tally.shapes += 1
         tally.samples += len(task.samples)
         truth = _cloud(task.shape, points, seed, tally.failed_shapes)

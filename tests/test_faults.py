@@ -1,6 +1,7 @@
 """The checks of benchmarks/faults see what they are to see."""
 
 import json
+import time
 import zipfile
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import trimesh
 from PIL import Image
 from safetensors.torch import save_file
 
-from benchmarks.faults import whole
+from benchmarks.faults import processes, whole
 from benchmarks.faults.kills import changed, marks
+from benchmarks.faults.others import way
+from benchmarks.faults.processes import HUNG, Ended
 from eval.distances.tiles import STORED
 
 
@@ -112,3 +115,24 @@ def test_a_file_that_is_made_anew_is_seen(folder: Path) -> None:
     paths[0].write_bytes(content)
     assert changed(before, marks(paths)) == ["a.json"]
     assert changed(before, {}) == ["a.json", "a.npy"]
+
+
+def test_a_run_that_hangs_is_ended_and_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(processes, "PATIENCE", 0.3)
+    monkeypatch.setattr(processes, "_said", lambda lines: time.sleep(60))
+    ended = processes.run([("argus3d", "sample")], tmp_path)
+    assert (ended.code, way(ended), ended.in_words) == (HUNG, "hung", False)
+
+
+@pytest.mark.parametrize(
+    ("ended", "words"),
+    [
+        (Ended(0, "", 1.0), "done"),
+        (Ended(1, "argus3d: memory ran out; free some.", 1.0), "said"),
+        (Ended(1, "Traceback (most recent call last):\nargus3d: a bug", 1.0), "not said (1)"),
+        (Ended(-6, "LLVM ERROR: out of memory", 1.0), "ended by compiled code"),
+        (Ended(-11, "", 1.0), "not said (-11)"),
+    ],
+)
+def test_ways_to_end_are_told_apart(ended: Ended, words: str) -> None:
+    assert way(ended) == words

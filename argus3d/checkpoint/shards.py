@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import Tensor
 from argus3d.checkpoint.strict import Shapes
 from argus3d.data.files import beside, sha256_file
 from argus3d.errors import UserError
+from argus3d.pools import pool
 
 SHARD_BYTES = 2**30
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -109,8 +109,8 @@ def files_of(folder: Path, files: Mapping[str, Mapping[str, object]]) -> dict[st
 
 def verify(folder: Path, files: Mapping[str, FileFacts]) -> None:
     """Hash every file, two at a time. Raises: UserError for the first that is not what argus.json says."""
-    with ThreadPoolExecutor(2) as pool:
-        hashes = pool.map(sha256_file, [folder / name for name in files])
+    with pool(min(2, max(1, len(files)))) as threads:
+        hashes = threads.map(sha256_file, [folder / name for name in files])
         for (name, facts), sha256 in zip(files.items(), hashes, strict=True):
             if sha256 != facts.sha256:
                 raise UserError(

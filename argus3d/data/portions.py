@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tqdm import tqdm
-
 from argus3d.data.catalogue import Archived, Catalogue, Item
 from argus3d.data.formats.mesh_files import NO_SUCH_FILE
 from argus3d.data.shape_files import ShapeFiles
@@ -22,6 +20,7 @@ from argus3d.data.stores import (
     write_shape,
 )
 from argus3d.errors import UserError, is_memory
+from argus3d.meter import Meter
 
 T = TypeVar("T")
 Record = dict[str, Any]  # of a failed item: its id and `failed`, the reason
@@ -118,7 +117,7 @@ def collect(
     """The records of all portions, sorted by id. Raises: UserError once too many failed."""
     records: list[Record] = []
     asked, failed = sum(len(portion.items) for portion in portions), 0
-    with tqdm(total=asked, desc=what, unit="shape", disable=None) as bar:
+    with Meter(total=asked, desc=what, unit="shape") as bar:
         for portion, found in zip(portions, results, strict=True):
             records += found
             failed += sum("failed" in record for record in found)

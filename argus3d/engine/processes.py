@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from argus3d.engine.schedule import Apply, Schedule
 from argus3d.engine.worker import Answer, Worker, name_item, thread_settings
+from argus3d.pools import demand
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -134,6 +135,7 @@ def _serve(pipe: Connection) -> None:
     """The life of a process. Ctrl-C is the parent's to handle, who then ends this one."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # an exit removes scratch files
     inbox: SimpleQueue[bytes] = SimpleQueue()
+    demand(1)
     Thread(target=_receive, args=(pipe, inbox), daemon=True).start()
     pipe.send(None)
     worker = Worker()

@@ -6,7 +6,6 @@ that act on features and coordinates; a sample is then three look-ups and the re
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from argus3d.errors import UserError
 from argus3d.meshing.mlp import arrays, blocks_of, compiled_logits, logits_in_torch, padded_width
 from argus3d.model.coordinates import PLANES, plane_coordinates
 from argus3d.model.decoder import OccupancyDecoder, sample_bilinear
+from argus3d.pools import pool
 from argus3d.threads import one_thread
 
 _SLAB_BYTES = 2**26  # of the tables that hold x; the third, yz, is whole
@@ -86,8 +86,9 @@ class OccupancyField:
         def chunk(start: int) -> None:
             kernel(*constant, index[start : start + _CPU_CHUNK], logits[start : start + _CPU_CHUNK])
 
-        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            list(pool.map(chunk, range(0, len(index), _CPU_CHUNK)))
+        starts = range(0, len(index), _CPU_CHUNK)
+        with pool(max(1, min(torch.get_num_threads(), len(starts)))) as threads:
+            list(threads.map(chunk, starts))
         return logits
 
     @torch.no_grad()

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from argus3d.meshing.through import surface_through
 from argus3d.meshing.volume import VolumeField
 from argus3d.model.autoencoder import ShapeAutoencoder
 from argus3d.model.representations import GridDecoder
+from argus3d.pools import pool
 from argus3d.threads import one_thread
 
 LOWEST, HIGHEST = 4, 1024  # cells a side
@@ -70,7 +71,7 @@ def meshes_of_tokens(
     most = min(torch.get_num_threads(), _BYTES_IN_FLIGHT // bytes_of_grid)
     side = 1 + autoencoder.config.padding
     waiting: deque[Future[Mesh]] = deque()
-    with ThreadPoolExecutor(max(most, 1)) as pool:
+    with pool(max(most, 1)) as threads:
         for number, row in enumerate(tokens):
             # One shape at a time: the same planes whatever the batch, and memory for one.
             with torch.no_grad(), one_thread():
@@ -80,7 +81,7 @@ def meshes_of_tokens(
             values = _occupancy(autoencoder, planes, resolution, threshold)
             if through is not None:
                 values = surface_through(values, through[number], threshold, side)
-            waiting.append(pool.submit(extract_mesh, values, threshold, side))
+            waiting.append(threads.submit(extract_mesh, values, threshold, side))
             del values  # the thread holds it as long as it needs it
         while waiting:
             yield waiting.popleft().result()

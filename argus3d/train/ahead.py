@@ -1,8 +1,9 @@
 """The next batch is drawn while the step before it is computed."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
+
+from argus3d.pools import pool
 
 T = TypeVar("T")
 
@@ -11,7 +12,7 @@ def ahead(draw: Callable[[int], T], first: int, end: int) -> Iterator[tuple[int,
     """`(number, draw(number))` for all numbers from `first` up to `end`, each drawn in a thread before it is needed."""
     if first >= end:
         return
-    with ThreadPoolExecutor(1, "batch") as thread:
+    with pool(1) as thread:
         coming = thread.submit(draw, first)
         for number in range(first, end):
             batch = coming.result()

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from argus3d.config import ConditionConfig
 from argus3d.data.formats.images import image_from_bytes
@@ -16,6 +15,7 @@ from argus3d.data.prepared import PreparedShape
 from argus3d.data.streams import item_rng
 from argus3d.encoders import ImageEncoder, image_encoder, text_encoder
 from argus3d.errors import UserError
+from argus3d.meter import Meter
 from argus3d.model.autoencoder import ShapeAutoencoder
 from argus3d.model.conditions import NO_CLASS
 from argus3d.train.caches import cached, weights_sha256
@@ -118,7 +118,7 @@ class GroupMaker:
         config, device = self.autoencoder.config, next(self.autoencoder.parameters()).device
 
         def rows() -> Iterator[NDArray[Any]]:
-            for index in tqdm(range(len(ids)), desc=f"encode {name}", unit="shape", disable=None):
+            for index in Meter(range(len(ids)), desc=f"encode {name}", unit="shape"):
                 rng = item_rng(self.seed, ids[index])
                 clouds = [data.cloud(index, config.points, rng, matrix) for matrix in variants.matrices(rng)]
                 with torch.no_grad():
@@ -147,7 +147,7 @@ class GroupMaker:
         encoder = image_encoder(condition.encoder, str(next(self.autoencoder.parameters()).device))
 
         def rows() -> Iterator[NDArray[Any]]:
-            for shape in tqdm(shapes, desc=f"pictures of {name}", unit="shape", disable=None):
+            for shape in Meter(shapes, desc=f"pictures of {name}", unit="shape"):
                 yield self._pictures(encoder, shape)
 
         facts = {

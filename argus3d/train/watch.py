@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from argus3d.errors import UserError
+from argus3d.meter import Meter
 from argus3d.train.processes import averaged, first
 from argus3d.train.state import Course
 
@@ -31,7 +31,7 @@ class Watch:
         self._values: list[float] = []
         self._looked = self._marked = time.monotonic()
         self._marked_step = course.done
-        self._line = tqdm(
+        self._line = Meter(
             desc=folder.name, unit="step", initial=course.done, total=steps, disable=None if first() else True
         )
 

@@ -15,14 +15,14 @@ from typing import Any
 from benchmarks.faults import whole
 from benchmarks.faults.cases import Case
 from benchmarks.faults.kills import changed, marks
-from benchmarks.faults.processes import Ended, Line, Run, members, run
+from benchmarks.faults.processes import HUNG, PATIENCE, Ended, Line, Run, members, run
 
 Report = dict[str, Any]
 Finding = str
 
 DISKS = (0.15, 0.4, 0.7, 0.95)  # of what the whole result takes
 MEGABYTE = 2**20
-SPARE = (0, 20 * MEGABYTE, 200 * MEGABYTE)  # memory beside what the imports took
+SPARE = tuple(megabytes * 2**20 for megabytes in (0, 1, 5, 20, 60, 200))  # memory beside what the imports took
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ def way(ended: Ended) -> str:
     """How a run ended, in a word."""
     if ended.code == 0:
         return "done"
+    if ended.code == HUNG:
+        return "hung"
     if ended.in_words:
         return "said"
     if ended.aborted:
@@ -62,7 +64,7 @@ def checked(one: Whole, folder: Path, ended: Ended, fails: bool, keeps: bool = T
     """
     name, found = one.case.name, []
     if ended.code != 0 and not ended.in_words and not ended.aborted:
-        found.append(f"{name}: exit code {ended.code}, not in a sentence: {ended.said[-300:]}")
+        found.append(f"{name}: {way(ended)}, not in a sentence: {ended.said[-300:]}")
     if fails and ended.code == 0:
         found.append(f"{name}: it did not notice")
     found += [f"{name}: {entry}" for entry in whole.broken(folder)]
@@ -203,7 +205,11 @@ def _interrupted_once(line: Line, folder: Path, moment: float) -> Ended:
         said = command.communicate(timeout=moment)[1]
     except subprocess.TimeoutExpired:
         os.killpg(command.pid, signal.SIGINT)
-        said = command.communicate(timeout=60)[1]
+        try:
+            said = command.communicate(timeout=PATIENCE)[1]
+        except subprocess.TimeoutExpired:
+            os.killpg(command.pid, signal.SIGKILL)
+            return Ended(HUNG, command.communicate()[1], 0.0)
     return Ended(command.returncode, said, 0.0)
 
 

@@ -18,11 +18,16 @@ from eval.cli import COMMANDS
 
 Line = tuple[str, ...]  # a command: argus3d or argus3d-eval, and its words
 POLL = 0.003
+PATIENCE = 300.0  # seconds, after which a run hangs
+HUNG = 124  # its exit code, as that of timeout(1)
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run ended: its exit code, negative for a signal, what it said on stderr, and its seconds of computing."""
+    """How a run ended: its exit code, negative for a signal, what it said on stderr, and its seconds of computing.
+
+    A run that hung was killed, and has the exit code `HUNG`.
+    """
 
     code: int
     said: str
@@ -31,7 +36,8 @@ class Ended:
     @property
     def in_words(self) -> bool:
         """Whether it failed with a sentence of ours as its last line."""
-        return self.code > 0 and "Traceback" not in self.said and self.said.splitlines()[-1].startswith("argus3d")
+        last = self.said.rstrip().rpartition("\n")[2]
+        return self.code > 0 and "Traceback" not in self.said and last.startswith("argus3d")
 
     @property
     def aborted(self) -> bool:
@@ -74,16 +80,18 @@ class Run:
             self._spent = max(self._spent, sum(map(_computed, {self.pid, *map(int, children)})))
         return self._spent
 
-    def wait(self, until: Callable[[], bool] = lambda: False, seconds: float = 300.0) -> bool:
-        """Wait until the run ends or something holds. Returns whether it ended. Raises: TimeoutError for a hung run."""
-        deadline = time.monotonic() + seconds
+    def wait(self, until: Callable[[], bool] = lambda: False) -> bool:
+        """Wait until the run ends or something holds; a run that hangs is ended. Returns whether it ended."""
+        deadline = time.monotonic() + PATIENCE
         while not self.poll():
             if until():
                 return False
             self.spent  # noqa: B018 - what it is at the end is known only before
             if time.monotonic() > deadline:
                 self.signal(signal.SIGKILL)
-                raise TimeoutError(f"a run hung for {seconds:.0f} seconds; it said: {self._stderr.read_text()[-2000:]}")
+                os.waitpid(self.pid, 0)
+                self._code = HUNG
+                return True
             time.sleep(POLL)
         return True
 

@@ -21,10 +21,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from tqdm import trange
 
 from argus3d.data.files import write_json
 from argus3d.errors import UserError
+from argus3d.meter import Meter
 from eval.features.network import WEIGHTS, PointFeatures, load
 from eval.features.shapes import SOURCES, LabelledClouds, find_classes, labelled, open_data
 from eval.features.trainable import PointNetwork
@@ -76,7 +76,7 @@ def train(sets: Sequence[LabelledClouds], classes: tuple[str, ...], recipe: Reci
     optimizer = torch.optim.AdamW(network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, recipe.steps, pct_start=0.1)
     course, losses = [], []
-    for step in trange(recipe.steps, desc="train the point network", unit="step", disable=None):
+    for step in Meter(range(recipe.steps), desc="train the point network", unit="step"):
         clouds, labels = draw_batch(sets, recipe, draw_points(recipe, rng), rng)
         loss = F.cross_entropy(network(clouds), labels, label_smoothing=recipe.label_smoothing)
         optimizer.zero_grad()

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tqdm import tqdm
 
+from argus3d.meter import Meter
 from eval import forecast, progress
 from eval.clouds import CloudSet
 from eval.evaluate import evaluate_sets
@@ -74,7 +74,7 @@ def test_the_bar_ends_where_it_was_to_end(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(progress, "LEAST", 20)
     monkeypatch.setattr(progress, "forecast", lambda *_: said)
     shown = io.StringIO()
-    monkeypatch.setattr(progress, "tqdm", lambda **asked: tqdm(**asked | {"disable": False, "file": shown}))
+    monkeypatch.setattr(progress, "Meter", lambda **asked: Meter(**asked | {"disable": False, "file": shown}))
     seen, end = [], Told.end
     monkeypatch.setattr(Told, "end", lambda told: (seen.append(told._bar.n), end(told), seen.append(told._bar.n)))
     evaluate_sets(cloud_set("a", 20, 0), cloud_set("b", 20, 1), PROTOCOL, progress=Told())
