@@ -121,9 +121,14 @@ class Result:
             raise ValueError(f"not a result ({error}); measure again") from error
 
 
+def bare_name(path: Path) -> str:
+    """What a result is called by its file: a of a.json, v.1 of v.1."""
+    return path.name.removesuffix(".json")
+
+
 def record_path(path: Path) -> Path:
-    """The run record beside a result: a.run.json of a.json, v.1.run.json of v.1."""
-    return path.with_name(path.name.removesuffix(".json") + RECORD)
+    """The run record beside a result: a.run.json of a.json."""
+    return path.with_name(bare_name(path) + RECORD)
 
 
 def require_place(path: Path, *sources: str | None) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from eval.clouds import CloudSet, load_clouds
 from eval.distances.backends import described
 from eval.protocol import Protocol, get_protocol
-from eval.results import Result, run_record, write
+from eval.results import Result, bare_name, run_record, write
 
 SOURCE = "folder of samples, meshes or prepared data; .npy, .npz or .pt array; split part such as household-v1/test"
 
@@ -43,7 +43,7 @@ def add_device(parser: argparse.ArgumentParser, what: str) -> None:
 
 def row_name(arguments: argparse.Namespace) -> str:
     """The name of the row."""
-    return str(arguments.name or arguments.out.stem)
+    return str(arguments.name or bare_name(arguments.out))
 
 
 def load(

@@ -16,7 +16,7 @@ from eval.light_fields import light_field_metrics, load_light_fields, require_me
 from eval.overlap import about_samples
 from eval.progress import Told
 from eval.protocol import Protocol
-from eval.results import Result, require_place
+from eval.results import Result, bare_name, require_place
 from eval.selection import Selection, select
 from eval.splits import is_split_part
 
@@ -123,7 +123,7 @@ def _made(arguments: argparse.Namespace, sources: Sequence[str], protocol: Proto
 
 
 def _samples_folder(arguments: argparse.Namespace) -> Path:
-    folder: Path = arguments.samples or arguments.out.with_name(f"{arguments.out.stem}-samples")
+    folder: Path = arguments.samples or arguments.out.with_name(f"{bare_name(arguments.out)}-samples")
     return folder
 
 

@@ -113,7 +113,9 @@ def test_every_result_has_a_record_of_its_own(place: Path, rerun: Rerun) -> None
     for out, command in commands.items():
         assert main(shlex.split(f"{command} {BY} --out {out}")) == 0
     for out, command in commands.items():
-        assert command in json.loads(Path(f"{out.removesuffix('.json')}.run.json").read_text())["command"]
+        name = out.removesuffix(".json")
+        assert json.loads(Path(out).read_text())["name"] == name
+        assert command in json.loads(Path(f"{name}.run.json").read_text())["command"]
         assert rerun(out)[0] == 0
     code, _, said = rerun("v.json --out v")
     assert code == 1 and "v is the result that is to be repeated, or has its record" in said
