@@ -33,6 +33,8 @@ def is_memory(error: BaseException) -> bool:
 def _says_memory(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
+    if isinstance(error, SystemError):  # so ends a call for whose frame an interpreter found no room
+        return "returned NULL without setting an exception" in str(error)
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
     )

@@ -12,7 +12,7 @@ import trimesh
 from numpy.typing import NDArray
 
 from argus3d.data.arrays import read_npy
-from argus3d.data.files import beside, is_name, read_json, read_json_object, write_atomically, write_json
+from argus3d.data.files import beside, is_name, read_json, read_json_object, shown, write_atomically, write_json
 from argus3d.errors import UserError
 from argus3d.generator import Sample
 from argus3d.render import render_png
@@ -43,7 +43,7 @@ class SampleFolder:
         path, way_out = self.folder / "settings.json", "name another folder, or remove this one"
         if path.exists() and read_json(path, way_out) != json.loads(json.dumps(self.settings)):
             raise UserError(f"{self.folder} holds shapes of other settings (see {path}); name another folder.")
-        for path in sorted((self.folder / "records").glob("*.json")):
+        for path in shown((self.folder / "records").glob("*.json")):
             record = read_json_object(path, "remove it, and its shape is made again")
             if all((self.folder / name).is_file() for name in self._names(path.stem, record.get("file") is None)):
                 self._records[path.stem] = record

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from argus3d.data.files import shown
 from argus3d.data.formats.mesh_files import MESH_SUFFIXES
 from argus3d.data.prepared import PreparedData, PreparedShape, prepared_sources
 from argus3d.data.shape_files import CLOUD
@@ -95,7 +96,7 @@ def jobs_of_folder(folder: Path) -> list[Job]:
     sampled = sorted(folder.rglob(CLOUD))
     if sampled:
         return [_job_of_cloud(path.parent, folder) for path in sampled]
-    meshes = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MESH_SUFFIXES)
+    meshes = shown(path for path in folder.rglob("*") if path.suffix.lower() in MESH_SUFFIXES)
     if not meshes:
         raise UserError(
             f"{folder}: no samples manifest, no {CLOUD}, no meshes ({' '.join(MESH_SUFFIXES)}); "

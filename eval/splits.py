@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from argus3d.data.derived_splits import DERIVED, derived_path
+from argus3d.data.files import shown
 from argus3d.data.splits import read_part, read_split
 from argus3d.errors import UserError
 
@@ -65,4 +66,4 @@ def _derived(name: str, data_root: Path | None) -> Path:
 def _names(data_root: Path | None) -> list[str]:
     """Names of all splits of the package and of this machine."""
     made = [] if data_root is None else derived_path("*", data_root).parent.glob("*.json")
-    return sorted({*DERIVED, *(path.stem for path in [*FOLDER.glob("*.json"), *made])})
+    return sorted({*DERIVED, *(path.stem for path in shown([*FOLDER.glob("*.json"), *made]))})

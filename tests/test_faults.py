@@ -131,6 +131,8 @@ def test_a_run_that_hangs_is_ended_and_told(monkeypatch: pytest.MonkeyPatch, tmp
         (Ended(1, "argus3d: memory ran out; free some.", 1.0), "said"),
         (Ended(1, "Traceback (most recent call last):\nargus3d: a bug", 1.0), "not said (1)"),
         (Ended(-6, "LLVM ERROR: out of memory", 1.0), "ended by compiled code"),
+        (Ended(127, "cannot allocate memory for thread-local data: ABORT\n", 1.0), "ended by compiled code"),
+        (Ended(127, "argus3d: no such command", 1.0), "said"),
         (Ended(-11, "", 1.0), "not said (-11)"),
     ],
 )

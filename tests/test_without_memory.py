@@ -73,6 +73,8 @@ def chained(error: BaseException, cause: BaseException) -> BaseException:
         (RuntimeError("unable to mmap 8 bytes from file <a.pt>: Cannot allocate memory (12)"), True),
         (RuntimeError("can't allocate read lock"), True),
         (RuntimeError("PytorchStreamReader failed"), False),
+        (SystemError("<function f at 0x7f3a> returned NULL without setting an exception"), True),
+        (SystemError("<function f at 0x7f3a> returned a result with an exception set"), False),
         (chained(RuntimeError("Pickle failed"), MemoryError()), True),
         (chained(ValueError("a"), KeyError("b")), False),
     ],

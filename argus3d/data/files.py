@@ -12,7 +12,7 @@ import re
 import sys
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,11 @@ def beside(path: Path) -> Iterator[Path]:
 def is_empty(folder: Path) -> bool:
     """Whether nothing is in a folder but what killed processes left half-written."""
     return all(_SCRATCH.fullmatch(path.name) for path in folder.iterdir())
+
+
+def shown(paths: Iterable[Path]) -> list[Path]:
+    """Paths in order, without hidden files: what killed processes left half-written, what systems lay beside files."""
+    return sorted(path for path in paths if not path.name.startswith("."))
 
 
 @functools.lru_cache(maxsize=256)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
-from argus3d.data.files import read_json_object, write_json
+from argus3d.data.files import read_json_object, shown, write_json
 from argus3d.errors import UserError
 
 SIDES = ("train", "val", "test")
@@ -41,7 +41,7 @@ def read_split(path: Path) -> dict[str, list[str]]:
     if not path.is_file():
         if path.suffix != ".json":
             raise UserError(f"{path} is no split file; name a part of one, as in my-v1.json/test.")
-        known = ", ".join(sorted(file.stem for file in path.parent.glob("*.json"))) or "none"
+        known = ", ".join(file.stem for file in shown(path.parent.glob("*.json"))) or "none"
         raise UserError(f"there is no split file {path}; {path.parent} holds: {known}.")
     try:
         parts = read_json_object(path, "restore it, or make it again")["parts"]

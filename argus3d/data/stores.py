@@ -16,6 +16,7 @@ from argus3d.data.files import (
     read_json_object,
     read_zip_member,
     regular,
+    shown,
     write_atomically,
     write_json,
     zip_names,
@@ -56,7 +57,8 @@ class Folder:
             raise UserError(f"{self.path / name} cannot be read ({error.strerror}); prepare it again.") from error
 
     def names(self) -> list[str]:
-        return sorted(path.relative_to(self.path).as_posix() for path in self.path.rglob("*") if path.is_file())
+        paths = shown(path for path in self.path.rglob("*") if path.is_file())
+        return sorted(path.relative_to(self.path).as_posix() for path in paths)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,12 @@ from eval.cli import COMMANDS
 Line = tuple[str, ...]  # a command: argus3d or argus3d-eval, and its words
 POLL = 0.003
 PATIENCE = 300.0  # seconds, after which a run hangs
+# How compiled code that finds no memory ends a process, by exit code.
+NO_MEMORY = (
+    (-signal.SIGABRT, "LLVM ERROR"),
+    (-signal.SIGABRT, "std::bad_alloc"),
+    (127, "cannot allocate memory for thread-local data"),
+)
 HUNG = 124  # its exit code, as that of timeout(1)
 
 
@@ -41,8 +47,8 @@ class Ended:
 
     @property
     def aborted(self) -> bool:
-        """Whether compiled code found no memory: it ends the process, as LLVM does that compiles kernels, unasked."""
-        return self.code == -signal.SIGABRT and any(words in self.said for words in ("LLVM ERROR", "std::bad_alloc"))
+        """Whether compiled code found no memory: it ends the process unasked, as LLVM does, and the C library."""
+        return any(self.code == code and words in self.said for code, words in NO_MEMORY)
 
 
 class Run:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from argus3d.data.arrays import read_npy
+from argus3d.data.files import shown
 from eval.report.style import GENERATOR_COLOURS, GRID_COLOUR, OTHER_COLOUR, picture, words
 
 MOST_CODES = 1 << 20  # far beyond any codebook; each takes eight bytes here
@@ -76,7 +77,7 @@ def _colours(count: int) -> list[str]:
 
 
 def _read(folder: Path) -> CodeUse:
-    files = sorted((folder / "tokens").glob("*.npy"))
+    files = shown((folder / "tokens").glob("*.npy"))
     if not files:
         raise ValueError(f"{folder}: no tokens there; give a folder of argus3d sample or argus3d reconstruct")
     found = np.concatenate([_tokens(file) for file in files])

@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from argus3d.data.files import write_atomically
+from argus3d.data.files import shown, write_atomically
 from eval.outputs import demand_apart
 from eval.report.markup import Table
 from eval.report.page_compare import comparison
@@ -74,7 +74,7 @@ def main(argv: Sequence[str]) -> int:
 def _inputs(arguments: argparse.Namespace) -> Iterator[Path]:
     """Files that the page is made of, those in folders of results included."""
     for path in arguments.results:
-        yield from path.rglob("*.json") if path.is_dir() else [path]
+        yield from shown(path.rglob("*.json")) if path.is_dir() else [path]
     yield from filter(None, [arguments.published, arguments.cost])
     yield from (*arguments.figure, *arguments.sheet, *arguments.more)
     yield from (Path(word) for words in arguments.samples for word in words)

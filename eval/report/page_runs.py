@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from argus3d.data.files import is_text, read_json_object
+from argus3d.data.files import is_text, read_json_object, shown
 from argus3d.errors import UserError
 from eval.report.markup import Cell, Table
 from eval.report.rows import ROLES, Row, read_rows
@@ -86,7 +86,7 @@ def _run(name: str, paths: Sequence[Path]) -> Run:
 def _results(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = [one for one in sorted(path.rglob("*.json")) if not one.name.endswith(RECORD)]
+    found = [one for one in shown(path.rglob("*.json")) if not one.name.endswith(RECORD)]
     if not found:
         raise ValueError(f"{path} holds no results; name result files, or the folder of a run")
     order = list(ROLES)
