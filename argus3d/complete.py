@@ -14,7 +14,7 @@ from argus3d.data.formats.mesh_files import MESH_SUFFIXES, read_mesh_file
 from argus3d.data.partial import bottom_half, random_viewpoint
 from argus3d.data.prepared import PreparedShape
 from argus3d.data.streams import item_rng
-from argus3d.errors import UserError, raise_if_memory
+from argus3d.errors import UserError, raise_if_machine
 from argus3d.prompts import require_part
 
 CUTS = ("viewpoint", "bottom")
@@ -80,6 +80,7 @@ def _array(path: Path) -> NDArray[np.float64]:
         array = read_npy(path) if path.suffix.lower() == ".npy" else read_npz(path, ["points"])["points"]
         points: NDArray[np.float64] = np.asarray(array, np.float64)
     except BROKEN as error:
+        raise_if_machine(error, path)
         raise UserError(f"{path}: cannot be read as an array of points ({_reason(error)}); write it again.") from error
     return points
 
@@ -99,7 +100,7 @@ def _cloud(path: Path) -> NDArray[np.float64]:
         loaded = trimesh.load(io.BytesIO(content), file_type="ply", process=False)
         return np.asarray(getattr(loaded, "vertices", np.empty((0, 3))), np.float64)
     except Exception as error:  # trimesh's reader fails in many ways
-        raise_if_memory(error)
+        raise_if_machine(error, path)
         raise UserError(f"{path}: cannot be read as .ply ({_reason(error)}); export the cloud again.") from error
 
 

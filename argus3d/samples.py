@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from argus3d.data.arrays import read_npy
 from argus3d.data.files import beside, is_name, read_json, read_json_object, shown, write_atomically, write_json
-from argus3d.errors import UserError
+from argus3d.errors import UserError, raise_if_machine
 from argus3d.generator import Sample
 from argus3d.render import render_png
 
@@ -157,6 +157,7 @@ def _tokens_of(path: Path) -> NDArray[np.int64]:
     try:
         tokens = read_npy(path)
     except (OSError, ValueError) as error:
+        raise_if_machine(error, path)
         raise UserError(f"{path} cannot be read ({error}); make the folder again.") from error
     if tokens.ndim != 1 or tokens.dtype.kind not in "iu":
         raise UserError(f"{path} holds {tokens.dtype} {tokens.shape}, no tokens; make the folder again.")

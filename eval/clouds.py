@@ -17,7 +17,7 @@ from argus3d.data.arrays import read_npy, read_npz
 from argus3d.data.files import is_text
 from argus3d.data.pickles import require_modest
 from argus3d.data.streams import item_rng
-from argus3d.errors import UserError, raise_if_memory
+from argus3d.errors import UserError, raise_if_machine
 from eval.extent import require_single, require_size
 from eval.sources import Job, chosen_points, jobs_of, tried
 
@@ -230,7 +230,7 @@ def _read_array(path: Path) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
     except KeyError as error:
         raise UserError(f"{path}: no array named 'clouds'; save it as np.savez(path, clouds=...)") from error
     except Exception as error:  # numpy, zipfile, pickle and torch each have their own errors for a broken file
-        raise_if_memory(error)
+        raise_if_machine(error, path)
         raise UserError(f"{path}: not a readable array of clouds ({error})") from error
 
 

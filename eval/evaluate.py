@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from argus3d.engine import Engine
-from argus3d.errors import UserError, raise_if_memory
+from argus3d.errors import UserError, raise_if_machine
 from eval.cloud_metrics import cloud_metrics
 from eval.clouds import CloudSet, thin
 from eval.distances.backends import resolve
@@ -244,7 +244,7 @@ def _as_array(role: str, clouds: npt.ArrayLike) -> npt.NDArray[Any]:
     try:
         array = np.asarray(clouds)
     except Exception as error:  # of numpy for lists of unequal lengths, or of what wants to be an array
-        raise_if_memory(error)
+        raise_if_machine(error, role)
         raise UserError(f"{role}: expected clouds of shape (N, P, 3), each of as many points ({error})") from error
     if array.dtype.kind not in "fiu":
         raise UserError(f"{role}: expected clouds of numbers, got {array.dtype}; give them as float32")

@@ -12,7 +12,7 @@ import numpy as np
 
 from argus3d.data.files import beside, sha256_file
 from argus3d.data.formats.mesh_files import MESH_SUFFIXES, read_mesh_file
-from argus3d.errors import UserError, raise_if_memory
+from argus3d.errors import UserError, raise_if_machine
 from eval.clouds import chosen_by_hash
 from eval.distances.lightfield import SHAPE, VERSION, LightField, LightFieldPairs, light_field
 from eval.distances.sets import Sets
@@ -127,7 +127,7 @@ class _Kept:
             with np.load(path, allow_pickle=False) as content:
                 version, keys, fields = str(content["version"]), content["sha256"].tolist(), content["fields"]
         except Exception as error:  # numpy and zipfile each have their own errors for a broken file
-            raise_if_memory(error)
+            raise_if_machine(error, path)
             raise UserError(f"{path}: not a readable cache of light fields ({error}); remove it") from error
         if version == VERSION and fields.shape[1:] == SHAPE:  # else all are made again
             self._known = dict(zip(keys, fields, strict=True))

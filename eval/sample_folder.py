@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from argus3d.data.arrays import read_npz
 from argus3d.data.files import is_name, is_text, read_json
-from argus3d.errors import UserError
+from argus3d.errors import UserError, raise_if_machine
 
 MANIFEST, PARTS = "manifest.json", "parts.npz"
 MOST_NAMED = 60  # classes in a message
@@ -179,6 +179,7 @@ def read_parts(folder: Path, shapes: Sequence[str]) -> dict[str, Points]:
         missing = [shape for shape in shapes if shape not in stored]
         parts = {shape: np.asarray(array, np.float32) for shape, array in stored.items()}
     except (OSError, ValueError, TypeError) as error:
+        raise_if_machine(error, path)
         raise UserError(f"{path} cannot be read ({error}); make the folder again.") from error
     if missing:
         raise UserError(f"{path} has no part of {missing[0]} and {len(missing) - 1} other shapes; make it again.")

@@ -15,7 +15,7 @@ from argus3d.data.formats.mesh_files import MESH_SUFFIXES
 from argus3d.data.prepared import PreparedData, PreparedShape, prepared_sources
 from argus3d.data.shape_files import CLOUD
 from argus3d.data.stores import Folder
-from argus3d.errors import UserError
+from argus3d.errors import UserError, raise_if_machine
 from eval.extent import require_single, require_size
 from eval.meshes import sample_mesh_file
 from eval.sample_folder import SampleRecord, read_manifest
@@ -61,6 +61,7 @@ def tried(job: Job, work: Callable[[], Made], failed: list[tuple[str, str]]) -> 
             raise UserError(job.problem)
         return work()
     except (UserError, OSError) as error:
+        raise_if_machine(error)  # a result would lack a shape that is there
         failed.append((job.id, job.reason(error)))
         return None
 

@@ -23,7 +23,7 @@ from argus3d.encoders import (
     image_encoder,
     text_encoder,
 )
-from argus3d.errors import UserError, raise_if_memory
+from argus3d.errors import UserError, raise_if_machine
 from argus3d.render import Model
 from eval import dino
 from eval.features.network import NAME_DIGITS
@@ -127,7 +127,7 @@ def _read(path: Path | None, sha256: str) -> dict[str, Features]:
         with np.load(path, allow_pickle=False) as content:
             version, keys, features = str(content["version"]), content["keys"].tolist(), content["features"]
     except Exception as error:  # numpy and zipfile each have their own errors for a broken file
-        raise_if_memory(error)
+        raise_if_machine(error, path)
         raise UserError(f"{path}: not a readable cache of features ({error}); remove it.") from error
     known: dict[str, Any] = dict(zip(keys, features, strict=True)) if version == _version(sha256) else {}
     return known

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from argus3d.data.files import require_bounded
 from argus3d.data.pickles import require_modest
-from argus3d.errors import UserError, raise_if_memory
+from argus3d.errors import UserError, raise_if_machine
 
 _SCALARS = ("it", "epoch_it", "loss_val_best")
 
@@ -99,7 +99,7 @@ def _require_torch_archive(path: Path) -> None:
     except zipfile.BadZipFile as error:  # the list of contents stands at the end
         raise UserError(f"{path} is cut off after {path.stat().st_size} bytes; download it again.") from error
     except Exception as error:  # zipfile stumbles over damaged lists in many ways
-        raise_if_memory(error)
+        raise_if_machine(error, path)
         raise UserError(f"{path} is damaged ({_line(error)}); download it again.") from error
     if not any(name.endswith("/data.pkl") for name in names):
         raise UserError(f"{path} is a zip archive but no PyTorch file; unpack it if the .pt file lies inside.")
@@ -120,7 +120,7 @@ def _load(path: Path, mapped: bool) -> Any:
             ) from error
         raise UserError(f"{path} is damaged or holds more than tensors and numbers; download it again.") from error
     except Exception as error:  # a damaged stream makes the unpickler raise anything
-        raise_if_memory(error)
+        raise_if_machine(error, path)
         raise UserError(f"{path} is damaged ({_line(error)}); download it again.") from error
 
 

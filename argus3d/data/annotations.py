@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from argus3d.errors import UserError
+from argus3d.errors import UserError, raise_if_machine
 
 LVIS = "lvis-annotations.json.gz"
 OBJECT_PATHS = "object-paths.json.gz"
@@ -135,6 +135,7 @@ def _read_json(path: Path) -> dict[str, Any]:
             raise UserError(f"{path} holds more than {MAX_VALUES:,} values; it is not read.")
         found = json.loads(content)
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
+        raise_if_machine(error, path)
         raise UserError(f"{path} cannot be read ({error}); fetch it again.") from error
     if not isinstance(found, dict):
         raise UserError(f"{path} holds no table by name; fetch it again.")

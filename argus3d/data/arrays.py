@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from argus3d.data.files import regular, require_bounded
-from argus3d.errors import raise_if_memory
+from argus3d.errors import raise_if_machine
 
 _HEADER_BYTES = 1 << 14  # numpy reads none of more than 10,000, but first takes the memory of all that is called one
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -39,7 +39,7 @@ def read_npz(source: Path | bytes, wanted: Collection[str] | None = None) -> dic
     `require_bounded`
     """
     packed = source.stat().st_size if isinstance(source, Path) else len(source)
-    stream = regular(source) if isinstance(source, Path) else io.BytesIO(source)
+    stream, name = (regular(source), source) if isinstance(source, Path) else (io.BytesIO(source), None)
     try:
         with zipfile.ZipFile(stream) as archive:
             require_bounded(archive, packed)
@@ -47,13 +47,14 @@ def read_npz(source: Path | bytes, wanted: Collection[str] | None = None) -> dic
             keys = names if wanted is None else [key for key in wanted if key in names]
             return {key: _array(archive.read(names[key])) for key in keys}
     except OSError as error:
+        raise_if_machine(error, name)
         if error.filename is not None:
             raise
         raise ValueError(str(error)) from error  # zipfile sought a place that is not in the file
     except ValueError:
         raise
     except Exception as error:  # zipfile and numpy stumble over damaged bytes in many ways
-        raise_if_memory(error)
+        raise_if_machine(error, name)
         raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
@@ -75,7 +76,7 @@ def _read_header(start: bytes, size: int) -> tuple[tuple[int, ...], bool, np.dty
         version = np.lib.format.read_magic(stream)
         shape, by_columns, dtype = _HEADERS[version](stream)
     except Exception as error:  # numpy stumbles over damaged headers in many ways
-        raise_if_memory(error)
+        raise_if_machine(error)
         raise ValueError(f"its header is damaged ({type(error).__name__}: {error})") from error
     if dtype.hasobject:
         raise ValueError("it holds Python objects, which could run code and are not read")

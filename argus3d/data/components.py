@@ -21,7 +21,7 @@ from argus3d.data.formats.kicad import add_caption, licences
 from argus3d.data.formats.meshes import Mesh
 from argus3d.data.formats.wrl import wrl_mesh
 from argus3d.data.solid import MeshSolid
-from argus3d.errors import UserError
+from argus3d.errors import UserError, raise_if_machine
 
 
 @dataclass(frozen=True)
@@ -295,4 +295,5 @@ def _read_member(archive: Path, member: str) -> bytes:
     try:
         return read_zip_member(archive, member)
     except (ValueError, OSError) as error:
+        raise_if_machine(error, archive)
         raise UserError(f"{archive} is damaged ({error}): delete it and {WAYS_OUT}.") from error

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from argus3d.errors import UserError, raise_if_memory
+from argus3d.errors import UserError, raise_if_machine
 
 # What an archive may unpack to: so many bytes, or so many times its own size. Real files stay below a tenth of it.
 MAX_UNPACKED, MAX_RATIO = 256 << 20, 20
@@ -210,6 +210,7 @@ def read_zip_member(path: Path, name: str) -> bytes:
             raise ValueError(f"{name} would unpack to {size:,} bytes, more than {most:,}")
         return archive.read(name)
     except OSError as error:
+        raise_if_machine(error, path)
         if error.filename is not None:
             raise
         raise ValueError(f"{name}: {error}") from error  # zipfile sought a place that is not in the file
@@ -218,7 +219,7 @@ def read_zip_member(path: Path, name: str) -> bytes:
     except ValueError:
         raise
     except Exception as error:  # zipfile stumbles over damaged bytes in many ways
-        raise_if_memory(error)
+        raise_if_machine(error, path)
         raise ValueError(f"{name}: {type(error).__name__}: {error}") from error
 
 
@@ -227,7 +228,7 @@ def zip_names(path: Path) -> list[str]:
     try:
         return open_zip(path).namelist()
     except Exception as error:  # zipfile stumbles over damaged bytes in many ways
-        raise_if_memory(error)
+        raise_if_machine(error, path)
         raise UserError(f"{path} cannot be read ({error}); prepare it again.") from error
 
 

@@ -15,7 +15,7 @@ from argus3d.data.files import beside, read_zip_member, sha256_file
 from argus3d.data.formats.debian import fetch_package, unpack_members
 from argus3d.data.formats.meshes import Mesh, checked_mesh, mesh_from_bytes
 from argus3d.data.solid import MeshSolid
-from argus3d.errors import UserError
+from argus3d.errors import UserError, raise_if_machine
 
 PACKAGE = "sweethome3d-furniture"
 VERSION = "1.8-1"
@@ -206,4 +206,5 @@ def _read_member(library: Path, member: str) -> bytes:
     try:
         return read_zip_member(library, member)
     except (ValueError, OSError) as error:
+        raise_if_machine(error, library)
         raise UserError(f"{library} is damaged ({error}): delete it and {WAYS_OUT}.") from error

@@ -19,7 +19,7 @@ from argus3d.data.stores import (
     write_records,
     write_shape,
 )
-from argus3d.errors import UserError, is_memory
+from argus3d.errors import AGAIN, UserError, is_machine, is_memory
 from argus3d.meter import Meter
 
 T = TypeVar("T")
@@ -78,8 +78,8 @@ def fill_pack(made: Made, folder: Path, portion: Portion, place: Callable[[Path]
     pack = place(samples)
     if pack.is_file() and records_file(pack).is_file():
         kept = read_records(pack)
-        # Memory that ran out and a file that was away are not the shape's failure: the next run tries again.
-        passing = any(str(record.get("failed")).endswith((NO_MEMORY, NO_SUCH_FILE)) for record in kept)
+        # What the machine lacked and a file that was away are not the shape's failure: the next run tries again.
+        passing = any(str(record.get("failed")).endswith((NO_MEMORY, AGAIN, NO_SUCH_FILE)) for record in kept)
         if not passing and {record["id"] for record in kept} == {item.id for item in portion.items}:
             return kept
     records = []
@@ -108,7 +108,10 @@ def attempt(item: Item, work: Callable[[], T]) -> T | str:
     except UserError as error:
         return str(error)
     except Exception as error:  # one shape in a million that no one has thought of must not stop the others
-        return f"{item.id}: {NO_MEMORY}" if is_memory(error) else f"{item.id}: {type(error).__name__}: {error}"
+        if is_memory(error):
+            return f"{item.id}: {NO_MEMORY}"
+        again = f"; {AGAIN}" if is_machine(error) else ""
+        return f"{item.id}: {type(error).__name__}: {error}{again}"
 
 
 def collect(

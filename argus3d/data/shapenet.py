@@ -14,7 +14,7 @@ from argus3d.data.files import regular
 from argus3d.data.formats.occnet import CLOUD, QUERIES, by_number, checked_pictures, is_picture, read_sampled
 from argus3d.data.formats.sevenzip import MAX_MEMBER
 from argus3d.data.split_rules import alike
-from argus3d.errors import UserError, raise_if_memory
+from argus3d.errors import UserError, raise_if_machine
 
 # The classes of ShapeNetCore.v2 in the order of the released model, by their synset ids.
 SYNSETS = (
@@ -122,7 +122,7 @@ class ShapeNetCatalogue:
         except UserError:
             raise
         except Exception as error:  # zipfile and numpy stumble over damaged bytes in many ways
-            raise_if_memory(error)
+            raise_if_machine(error, path)
             raise UserError(f"{path} is not of {count} cameras ({type(error).__name__}: {error}).") from error
         for kind, shape in _MATRICES.items():
             if kinds[kind].shape[1:] != shape:

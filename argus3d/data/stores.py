@@ -22,7 +22,7 @@ from argus3d.data.files import (
     zip_names,
 )
 from argus3d.data.shape_files import ShapeFiles
-from argus3d.errors import UserError
+from argus3d.errors import UserError, raise_if_machine
 
 RECORD, VIEWS_RECORD = "record.json", "views.json"
 PACKS = "packs"  # the folder of a source's packs
@@ -54,6 +54,7 @@ class Folder:
         try:
             return regular(self.path / name).read_bytes()
         except OSError as error:
+            raise_if_machine(error, self.path / name)
             raise UserError(f"{self.path / name} cannot be read ({error.strerror}); prepare it again.") from error
 
     def names(self) -> list[str]:
@@ -76,6 +77,7 @@ class Packed:
         try:
             return read_zip_member(pack, self.prefix + name)
         except (OSError, ValueError) as error:
+            raise_if_machine(error, pack)
             raise UserError(f"{pack} cannot be read ({error}); prepare it again.") from error
 
     def names(self) -> list[str]:

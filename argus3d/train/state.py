@@ -12,7 +12,7 @@ from torch import Tensor
 
 from argus3d.data.files import beside
 from argus3d.data.pickles import require_modest
-from argus3d.errors import UserError, raise_if_memory
+from argus3d.errors import UserError, raise_if_machine
 
 
 @dataclass
@@ -87,7 +87,7 @@ def _read(path: Path, shared: bool, part: str) -> dict[str, Any]:
     except (FileNotFoundError, PermissionError):
         raise
     except Exception as error:  # a damaged stream makes the unpickler raise anything
-        raise_if_memory(error)
+        raise_if_machine(error, path)
         raise UserError(f"{path} is damaged or no state of a training; remove it to begin anew.") from error
     found = saved.get(part) if isinstance(saved, dict) and "done" in saved else None
     if not isinstance(found, dict) or (part == "state" and "model" not in found):

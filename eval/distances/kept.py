@@ -8,7 +8,7 @@ import numpy as np
 
 from argus3d.data.arrays import read_npy
 from argus3d.data.files import beside
-from argus3d.errors import UserError
+from argus3d.errors import UserError, raise_if_machine
 from eval.distances.neighbours import Indices, Neighbours, Pairs, Tighter, Values, tighter_of
 
 
@@ -61,6 +61,7 @@ def _read(path: Path, size: int) -> Values:
     try:
         known = read_npy(path)
     except (OSError, ValueError) as error:
+        raise_if_machine(error, path)
         raise UserError(f"{path} is no cache of distances ({error}); remove it.") from error
     if known.shape != (size, size) or known.dtype != np.float64:
         raise UserError(f"{path} holds {known.dtype} {known.shape} in place of {size} x {size} distances; remove it.")

@@ -147,25 +147,34 @@ def test_a_full_disk_is_said_as_one_when_training_is_saved(monkeypatch: pytest.M
         state.write_best(tmp_path / "best.pt", state.Course(), {"a": torch.zeros(100_000)})
 
 
-class Hungry(BallCatalogue):
-    """One of its balls takes more memory than there is, until there is more."""
+class Lacking(BallCatalogue):
+    """One of its balls takes what the machine lacks, until it lacks it no more."""
 
-    lacks = True
+    lack: Exception | None = None
 
     def shape(self, item_id: str) -> Ball:
-        if self.lacks and item_id == "ball-01":
-            raise MemoryError
+        if self.lack and item_id == "ball-01":
+            raise self.lack
         return super().shape(item_id)
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_shapes_that_lacked_memory_are_made_by_the_next_run(tmp_path: Path, packed: bool) -> None:
-    hungry = Hungry()
-    failed = prepare(hungry, tmp_path / "lacked", SMALL, local(1), packed)["failed"]
-    assert failed == [["ball-01", "ball-01: memory ran out; free some, or prepare again with fewer --workers."]]
-    hungry.lacks = False
+@pytest.mark.parametrize(
+    ("lack", "words"),
+    [
+        (MemoryError(), "memory ran out; free some, or prepare again with fewer --workers."),
+        (OSError(5, "Input/output error"), "OSError: [Errno 5] Input/output error; see to it, and try again."),
+    ],
+)
+def test_shapes_that_the_machine_failed_are_made_by_the_next_run(
+    tmp_path: Path, packed: bool, lack: Exception, words: str
+) -> None:
+    balls = Lacking()
+    balls.lack = lack
+    assert prepare(balls, tmp_path / "lacked", SMALL, local(1), packed)["failed"] == [["ball-01", f"ball-01: {words}"]]
+    balls.lack = None
     for root in ("lacked", "whole"):
-        assert prepare(hungry, tmp_path / root, SMALL, local(1), packed)["failed"] == []
+        assert prepare(balls, tmp_path / root, SMALL, local(1), packed)["failed"] == []
     assert contents(tmp_path / "lacked") == contents(tmp_path / "whole")
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from argus3d.data.formats.meshes import Mesh
-from argus3d.errors import UserError, raise_if_memory
+from argus3d.errors import UserError, raise_if_machine
 
 _HEADER_BYTES = 11
 _MESH, _EDGEBREAKER = 1, 1
@@ -28,7 +28,7 @@ def read_draco(content: bytes, unique_id: int, name: str) -> Mesh:
     try:
         decoded = DracoPy.decode(content)
     except Exception as error:  # its decoder has errors of its own
-        raise_if_memory(error)
+        raise_if_machine(error, name)
         raise ValueError(f"Draco: {error}") from error
     vertices = {item["unique_id"]: item["data"] for item in decoded.attributes}[unique_id]
     return np.asarray(vertices, np.float64).reshape(-1, 3), np.asarray(decoded.faces, np.int64).reshape(-1, 3)

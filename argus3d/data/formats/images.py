@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from argus3d.data.formats.gltf import BROKEN
-from argus3d.errors import UserError
+from argus3d.errors import UserError, raise_if_machine
 
 MAX_PIXELS = 100_000_000  # 300 MB as an array; a few kB of a file may claim many times that
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")  # others may start programs, as EPS does
@@ -48,6 +48,7 @@ def image_from_bytes(content: bytes, name: str) -> NDArray[np.uint8]:
     except Image.DecompressionBombError as error:
         raise UserError(f"{name}: the image has more than {MAX_PIXELS:,} pixels; scale it down.") from error
     except (*BROKEN, SyntaxError, EOFError) as error:  # Pillow has no one error for broken files
+        raise_if_machine(error, name)
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise UserError(f"{name}: the image is broken ({reason}); save it again.") from error
 

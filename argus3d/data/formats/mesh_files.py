@@ -8,7 +8,7 @@ import numpy as np
 from argus3d.data.formats.gltf import BROKEN, read_gltf
 from argus3d.data.formats.meshes import MAX_BYTES, MAX_FACES, Mesh, checked_mesh, mesh_from_bytes
 from argus3d.data.formats.wrl import wrl_mesh
-from argus3d.errors import UserError
+from argus3d.errors import UserError, raise_if_machine
 
 MESH_SUFFIXES = (".glb", ".gltf", ".obj", ".off", ".ply", ".stl", ".wrl")
 NO_SUCH_FILE = "there is no such file; give the path of a mesh file."
@@ -40,6 +40,7 @@ def read_mesh_file(path: Path, name: str | None = None) -> Mesh:
     except FileNotFoundError as error:  # gone since it was looked for
         raise UserError(f"{name}: {NO_SUCH_FILE}") from error
     except BROKEN as error:
+        raise_if_machine(error, name)
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise UserError(f"{name}: cannot be read as {suffix} ({reason}); export the mesh again.") from error
     return _with_area(vertices, faces, name)

@@ -7,7 +7,7 @@ import numpy as np
 import trimesh
 from numpy.typing import ArrayLike, NDArray
 
-from argus3d.errors import UserError, raise_if_memory
+from argus3d.errors import UserError, raise_if_machine
 
 Mesh = tuple[NDArray[np.float64], NDArray[np.int64]]
 MAX_MATERIALS = 2_000  # of an .obj: trimesh takes their square of time, a second for so many
@@ -62,7 +62,7 @@ def mesh_from_bytes(content: bytes, file_type: str, name: str) -> Mesh:
         # process=False keeps the vertices as written; materials would be looked for in files that are not there.
         mesh = trimesh.load(io.BytesIO(content), file_type=file_type, force="mesh", process=False, skip_materials=True)
     except Exception as error:  # each of trimesh's readers fails in its own way
-        raise_if_memory(error)
+        raise_if_machine(error, name)
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{name}: cannot be read as .{file_type} ({reason}); export the mesh again.") from error
     if not isinstance(mesh, trimesh.Trimesh):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from argus3d.data.arrays import read_npz
 from argus3d.data.catalogue import Sampled
-from argus3d.errors import UserError, raise_if_memory
+from argus3d.errors import UserError, raise_if_machine
 
 _PICTURE_STARTS = {".png": b"\x89PNG\r\n\x1a\n", ".jpg": b"\xff\xd8\xff", ".jpeg": b"\xff\xd8\xff"}
 CLOUD, QUERIES = "pointcloud.npz", "points.npz"
@@ -74,7 +74,7 @@ def _arrays(content: bytes, name: str) -> dict[str, NDArray[Any]]:
     except UserError:
         raise
     except Exception as error:  # zipfile stumbles over damaged bytes in many ways
-        raise_if_memory(error)
+        raise_if_machine(error, name)
         raise UserError(f"{name} is damaged ({type(error).__name__}: {error}); fetch it again.") from error
 
 

@@ -10,7 +10,7 @@ from pathlib import Path, PureWindowsPath
 from typing import IO, Any
 
 from argus3d.data.formats.volumes import START_BYTES, Joined, volumes
-from argus3d.errors import UserError, raise_if_memory
+from argus3d.errors import UserError, raise_if_machine
 
 MAX_MEMBER = 64 << 20  # bytes; larger members are refused, and with them what lies behind them in their block
 MAX_DICTIONARY = 512 << 20  # bytes of memory to unpack a block; 7-Zip's highest setting takes half of it
@@ -111,8 +111,10 @@ def _read_header(stream: IO[bytes], path: Path) -> tuple[list[_Entry], list[_Blo
         entries, blocks = ([], []) if encrypted else (_entries(archive), _blocks(archive))
     except py7zr.PasswordRequired:
         encrypted = True
+    except UserError:
+        raise
     except Exception as error:  # the parser stumbles over damaged bytes in many ways
-        raise_if_memory(error)
+        raise_if_machine(error, path)
         raise _damaged(path, error) from error
     if encrypted:
         raise UserError(f"{path} is encrypted, which is not read here; unpack it with its password.")
@@ -239,10 +241,10 @@ class _Source:
                 before = self._stream.seek(self._block.start)
             # Never more than the block declares: LZMA without an end mark would go on with noise.
             piece = bytes(self._decompressor.decompress(self._stream, min(_PIECE, self._left)))
-        except _DamagedBlock:
+        except (_DamagedBlock, UserError):
             raise
         except Exception as error:  # decompressors stumble over damaged bytes in many ways
-            raise_if_memory(error)
+            raise_if_machine(error, getattr(self._stream, "name", None))
             raise _DamagedBlock(f"{type(error).__name__}: {error}") from error
         if not piece and self._stream.tell() == before:
             raise _DamagedBlock("it ends early")

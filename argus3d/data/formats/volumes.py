@@ -8,7 +8,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any
 
-from argus3d.errors import UserError
+from argus3d.errors import AGAIN, UserError
 
 MAGIC = b"7z\xbc\xaf\x27\x1c"
 START_BYTES = 32  # before the packed streams; says where the header ends, and with it the archive
@@ -97,6 +97,12 @@ class Joined(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: Any) -> int:
+        try:
+            return self._read_into(buffer)
+        except OSError as error:  # not as it is: py7zr takes one for a file of another kind
+            raise UserError(f"{error.filename or self._parts[0]} cannot be read ({error.strerror}); {AGAIN}") from error
+
+    def _read_into(self, buffer: Any) -> int:
         index = bisect_right(self._ends, self._at)
         if index == len(self._parts):
             return 0
