@@ -19,8 +19,8 @@ _NO_MEMORY = (
     "can't allocate", "Cannot allocate memory", "can't start new thread", "CUDA out of memory",
     "could not create a primitive",
 )  # fmt: skip
-
-
+# What an interpreter says of a call for which it found no room.
+_NO_ROOM = ("returned NULL without setting an exception", "error return without exception set")
 # What says nothing of the file that was read or written: a disk or a share that fails for now, too many open files.
 _MACHINE = frozenset(
     getattr(errno, name)
@@ -63,8 +63,8 @@ def _chain(error: BaseException) -> list[BaseException]:
 def _says_memory(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    if isinstance(error, SystemError):  # so ends a call for whose frame an interpreter found no room
-        return "returned NULL without setting an exception" in str(error)
+    if isinstance(error, SystemError):
+        return any(words in str(error) for words in _NO_ROOM)
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
     )

@@ -129,6 +129,8 @@ def test_a_run_that_hangs_is_ended_and_told(monkeypatch: pytest.MonkeyPatch, tmp
     [
         (Ended(0, "", 1.0), "done"),
         (Ended(1, "argus3d: memory ran out; free some.", 1.0), "said"),
+        (Ended(1, "Exception ignored in sys.unraisablehookargus3d-eval: memory ran out; free some.", 1.0), "said"),
+        (Ended(1, "a.json: of argus3d", 1.0), "not said (1)"),
         (Ended(1, "Traceback (most recent call last):\nargus3d: a bug", 1.0), "not said (1)"),
         (Ended(-6, "LLVM ERROR: out of memory", 1.0), "ended by compiled code"),
         (Ended(127, "cannot allocate memory for thread-local data: ABORT\n", 1.0), "ended by compiled code"),

@@ -96,6 +96,7 @@ def chained(error: BaseException, cause: BaseException) -> BaseException:
         (RuntimeError("can't allocate read lock"), True),
         (RuntimeError("PytorchStreamReader failed"), False),
         (SystemError("<function f at 0x7f3a> returned NULL without setting an exception"), True),
+        (SystemError("error return without exception set"), True),
         (SystemError("<function f at 0x7f3a> returned a result with an exception set"), False),
         (chained(RuntimeError("Pickle failed"), MemoryError()), True),
         (chained(ValueError("a"), KeyError("b")), False),

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import re
 import resource
 import signal
 import sys
@@ -41,9 +42,9 @@ class Ended:
 
     @property
     def in_words(self) -> bool:
-        """Whether it failed with a sentence of ours as its last line."""
+        """Whether it failed with a sentence of ours at its end; Python may lack the memory to end a line before it."""
         last = self.said.rstrip().rpartition("\n")[2]
-        return self.code > 0 and "Traceback" not in self.said and last.startswith("argus3d")
+        return self.code > 0 and "Traceback" not in self.said and re.search(r"argus3d(-eval)?: ", last) is not None
 
     @property
     def aborted(self) -> bool:
