@@ -25,7 +25,7 @@ def run(program: str, work: Callable[[], int | None], refused: tuple[type[Except
         try:
             return work() or 0
         except KeyboardInterrupt:
-            return _said(program, OUT_OF_MEMORY, 1) if threads else _said(program, INTERRUPTED, 130)
+            return _said(program, INTERRUPTED, 130)
         except Exception as error:
             if threads:
                 return _said(program, OUT_OF_MEMORY, 1)
@@ -48,24 +48,32 @@ def _said(program: str, words: str, code: int) -> int:
 def _stillborn() -> Iterator[list[bool]]:
     """A list that is not empty once memory was too short for a thread to begin.
 
-    `Thread.start` would wait for it for ever, so that it is interrupted as by Ctrl-C, where the new thread has the few
-    kilobytes that this takes. Threads of ours are asked for by `pools`, which needs nothing of them.
+    `Thread.start` would wait for it for ever, so that it is interrupted, where the new thread has the few kilobytes
+    that this takes; not by Ctrl-C, which does nothing in the background of a shell. Threads of ours are asked for by
+    `pools`, which needs nothing of them.
     """
     found: list[bool] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield found
+        return
     before, process = sys.unraisablehook, os.getpid()
 
     def hook(error: "sys.UnraisableHookArgs") -> None:
         if issubclass(error.exc_type, MemoryError) and "thread" in (error.err_msg or ""):
             found.append(True)
-            os.kill(process, signal.SIGINT)
+            os.kill(process, signal.SIGALRM)
         else:
             before(error)
 
-    sys.unraisablehook = hook
+    def lacking(number: int, frame: FrameType | None) -> None:
+        raise MemoryError
+
+    sys.unraisablehook, handler = hook, signal.signal(signal.SIGALRM, lacking)
     try:
         yield found
     finally:
         sys.unraisablehook = before
+        signal.signal(signal.SIGALRM, handler or signal.SIG_DFL)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 # Renderer and encoders: views of samples must be drawn and seen as those of prepared shapes and conditions are.
 EVAL_MAY_USE = (
     "argus3d.generator", "argus3d.sampling", "argus3d.engine", "argus3d.data", "argus3d.errors", "argus3d.render",
-    "argus3d.encoders", "argus3d.compiled", "argus3d.blas", "argus3d.exits",
+    "argus3d.encoders", "argus3d.compiled", "argus3d.blas", "argus3d.exits", "argus3d.meter",
 )  # fmt: skip
 
 

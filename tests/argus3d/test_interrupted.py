@@ -185,8 +185,10 @@ def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
 
 
 STILLBORN = """
-import sys, threading
+import signal, sys, threading
 from argus3d import exits
+
+signal.signal(signal.SIGINT, signal.{handler})  # ignored in the background of a shell
 
 def fail(self):
     raise MemoryError
@@ -196,7 +198,9 @@ sys.exit(exits.run("argus3d", lambda: threading.Thread(target=print).start()))
 """
 
 
-def test_a_thread_that_memory_is_too_short_for_is_not_waited_for() -> None:
-    done = subprocess.run([sys.executable, "-c", STILLBORN], capture_output=True, text=True, timeout=60, check=False)
+@pytest.mark.parametrize("handler", ["default_int_handler", "SIG_IGN"])
+def test_a_thread_that_memory_is_too_short_for_is_not_waited_for(handler: str) -> None:
+    code = STILLBORN.format(handler=handler)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1, done.stderr
     assert "argus3d: memory ran out" in done.stderr and "Traceback" not in done.stderr
